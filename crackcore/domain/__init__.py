@@ -1,0 +1,1 @@
+"""Facts as frozen dataclasses, no doing. numpy at most."""

@@ -1,0 +1,30 @@
+"""What one model says about one image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from crackcore.arrays import ScoreMap
+
+
+@dataclass(frozen=True)
+class PredictSettings:
+    """How a prediction is made. `device` is what was asked for: auto, cpu or cuda."""
+
+    device: str = "auto"
+    tile_px: int = 0  # 0: what the model's spec says
+    overlap_px: int = -1  # -1: what the model's spec says
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A score map and what made it. Thresholding it makes a mask; the prediction itself stays."""
+
+    score: ScoreMap
+    model: str
+    model_sha256: str
+    device: str = "cpu"  # where it really ran, with a reason when that was not the wish
+    settings: PredictSettings = PredictSettings()
+    seconds: float = 0.0
+    made_at: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -1,0 +1,1 @@
+"""How good is it: arrays in, counts and curves out."""

@@ -1,0 +1,1 @@
+"""Values in, files out; nothing is computed here."""

@@ -1,0 +1,1 @@
+"""(pixels, model, settings, progress) -> prediction."""

@@ -1,0 +1,1 @@
+"""Networks and their files: weights never travel without their description. (No torch in this file.)"""

@@ -1,0 +1,1 @@
+"""A folder in, a model file and a log out."""
