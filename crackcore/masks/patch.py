@@ -66,17 +66,13 @@ class Patch:
 
     def reversed(self) -> Patch:
         """The patch that undoes this one."""
-        return Patch(
-            tuple(TileChange(t.y, t.x, t.height, t.width, t.after, t.before) for t in self.tiles)
-        )
+        return Patch(tuple(TileChange(t.y, t.x, t.height, t.width, t.after, t.before) for t in self.tiles))
 
     def to_bytes(self) -> bytes:
         """A self-contained form for the journal; little-endian."""
         parts = [struct.pack("<I", len(self.tiles))]
         for t in self.tiles:
-            parts.append(
-                _TILE_HEAD.pack(t.y, t.x, t.height, t.width, len(t.before), len(t.after))
-            )
+            parts.append(_TILE_HEAD.pack(t.y, t.x, t.height, t.width, len(t.before), len(t.after)))
             parts += [t.before, t.after]
         return b"".join(parts)
 
