@@ -21,12 +21,14 @@ SOUND_GREY, UNDECIDED_GREY, CRACK_GREY = 0, 127, 255
 OVERLAY_QUALITY = 92
 _JPEG_SIDE_PX = 65_500  # the format's own limit in libjpeg
 
-# Okabe and Ito's palette, told apart with every kind of colour blindness. The bright fill stands out
-# from dark surfaces, the dark line around it from light ones; neither colour is met on stone.
-_FILL = np.array((230, 159, 0), np.float32)
+# Orange and blue are told apart with every kind of colour blindness. The bright fill stands out from
+# dark surfaces, the dark line around it from light ones. A crack is dark itself, so half a coat of
+# orange would look brown.
+_FILL = np.array((255, 150, 0), np.float32)
+_FILL_OPACITY = 0.65
 _LINE = np.array((0, 60, 136), np.uint8)
 _UNDECIDED = np.array((86, 180, 233), np.float32)
-_FILL_OPACITY = 0.5
+_UNDECIDED_OPACITY = 0.4
 
 
 def mask_png(mask: ClassMask) -> bytes:
@@ -60,7 +62,7 @@ def rgb_png(pixels: RgbImage) -> bytes:
 def overlay_jpeg(pixels: RgbImage, mask: ClassMask) -> bytes:
     """The photo with its cracks marked, as a JPEG of quality 92 without chroma subsampling.
 
-    Cracks are filled half transparently in orange and ringed in dark blue just outside their edge,
+    Cracks are filled with a transparent orange and ringed in dark blue just outside their edge,
     undecided areas are tinted light blue; all other pixels stay those of the photo (as far as
     JPEG goes). The ring grows with the picture, so that it is still there on a screen.
 
@@ -81,18 +83,18 @@ def overlay(pixels: RgbImage, mask: ClassMask) -> RgbImage:
     out = pixels.copy()
     crack = (mask == CRACK).astype(np.uint8)
     if crack.any():
-        _tint(out, crack != 0, _FILL)
+        _tint(out, crack != 0, _FILL, _FILL_OPACITY)
         line_px = max(1, round(max(mask.shape) / 2000))
         around = cv2.dilate(crack, np.ones((2 * line_px + 1, 2 * line_px + 1), np.uint8))
         out[(around != 0) & (mask != CRACK)] = _LINE
     undecided = mask == UNDECIDED
     if undecided.any():
-        _tint(out, undecided, _UNDECIDED)
+        _tint(out, undecided, _UNDECIDED, _UNDECIDED_OPACITY)
     return out
 
 
-def _tint(out: RgbImage, where: NDArray[np.bool_], colour: NDArray[np.float32]) -> None:
-    mixed = out[where] * (1 - _FILL_OPACITY) + colour * _FILL_OPACITY
+def _tint(out: RgbImage, where: NDArray[np.bool_], colour: NDArray[np.float32], opacity: float) -> None:
+    mixed = out[where] * (1 - opacity) + colour * opacity
     out[where] = np.rint(mixed).astype(np.uint8)
 
 
