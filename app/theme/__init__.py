@@ -1,0 +1,1 @@
+"""Looks: two palettes, icons that follow them, and the colours of data."""
