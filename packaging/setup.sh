@@ -32,52 +32,46 @@ find_python() {
     return 1
 }
 
-make_environment() {
-    local venv=$1 python=$2 package
-    if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
-        # Debian keeps the part of Python that makes environments in a package of its own.
-        package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
-        if may_install_packages; then
-            install_packages "$package"
-        else
-            say "Python cannot make environments here. Ask for this, as root: apt-get install $package"
-            return 1
-        fi
-    fi
-    "$python" -m venv "$venv"
+# Debian keeps the part of Python that makes environments in a package of its own.
+missing_venv_package() {
+    "$1" -c 'import ensurepip, venv' >/dev/null 2>&1 ||
+        "$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'
 }
 
 set_up() {
-    local extras=$1 venv python wanted fingerprint packages
+    local extras=$1 venv python wanted fingerprint packages venv_package=
     venv=${CRACKSCOPE_VENV:-.venv}
+    PYTHON="$venv/bin/python"
     python=$(find_python) || return 1
 
+    packages=$("$python" packaging/system_libraries.py) || true
+    [ -x "$PYTHON" ] || venv_package=$(missing_venv_package "$python")
+    if [ -n "$packages$venv_package" ] && may_install_packages; then
+        # shellcheck disable=SC2086  # a list of package names
+        install_packages $packages $venv_package || say "the system packages could not be installed"
+        packages=$("$python" packaging/system_libraries.py) || true
+        [ -x "$PYTHON" ] || venv_package=$(missing_venv_package "$python")
+    fi
     QT_READY=1
-    if ! packages=$("$python" packaging/system_libraries.py); then
-        if may_install_packages; then
-            # shellcheck disable=SC2086  # a list of package names
-            install_packages $packages || true
-            packages=$("$python" packaging/system_libraries.py) || true
-        fi
-        if [ -n "$packages" ]; then
-            QT_READY=0
-            say "the window needs system libraries that are missing. Ask for this, as root:" \
-                "apt-get install" $packages
+    [ -z "$packages" ] || QT_READY=0
+    if [ -n "$packages$venv_package" ]; then
+        say "system packages are missing; please run this as root: apt-get install" $venv_package $packages
+        # Without the window's libraries pictures can still be analysed, but not everything can be tested.
+        if [ -n "$venv_package" ] || [ "$extras" = dev ]; then
+            return 1
         fi
     fi
 
     # Nothing to do when the environment was made from these very files, at this very place.
-    fingerprint=$(cat pyproject.toml packaging/constraints.txt packaging/setup.sh | sha256sum | cut -d' ' -f1)
-    fingerprint="$fingerprint $PWD"
+    fingerprint="$(cksum pyproject.toml packaging/constraints.txt packaging/setup.sh) $PWD"
     wanted="$venv/crackscope-$extras.ready"
-    PYTHON="$venv/bin/python"
     if [ -x "$PYTHON" ] && [ "$(cat "$wanted" 2>/dev/null)" = "$fingerprint" ]; then
         return 0
     fi
 
     if [ ! -x "$PYTHON" ] || ! "$PYTHON" -m pip --version >/dev/null 2>&1; then
         say "making an environment in $venv"
-        make_environment "$venv" "$python" || return 1
+        "$python" -m venv "$venv" || return 1
     fi
     say "installing the program's libraries into $venv; the first time takes some minutes"
     rm -f "$venv"/crackscope-*.ready
