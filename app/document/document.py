@@ -11,8 +11,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from app.document.planes import (
+    CLASS_OF_MARK,
     CRACK_MARK,
-    FROZEN_RANKS,
     NOTHING,
     UNDECIDED_MARK,
     DisplayPlanes,
@@ -26,7 +26,7 @@ from app.document.planes import (
     score_planes,
 )
 from app.document.snapshot import Approval, ShownSnapshot
-from crackcore.arrays import UNTOUCHED, ClassMask, HandPlane, RgbImage
+from crackcore.arrays import CRACK, ClassMask, HandPlane, RgbImage
 from crackcore.domain.box import EMPTY_BOX, Box
 from crackcore.domain.change import Change, HandEdited, MaskFrozen, Predicted, RecordChanged
 from crackcore.domain.image_record import ImageRecord, Review, Threshold
@@ -284,20 +284,22 @@ class Document(QObject):
             return None
         return int(self._score.score[y, x])
 
+    def shown_part(self, box: Box) -> ClassMask:
+        """What the canvas shows inside `box` at this moment, uint8; never computes a hysteresis map."""
+        if self.hand is None or self.marks is None:
+            raise ValueError("the document is not loaded")
+        part = self.marks.part(0, *box.slices)
+        base = self.base()
+        if base is not None:
+            levels, table = base
+            part = np.maximum(part, table.take(levels.part(0, *box.slices)))
+        return CLASS_OF_MARK.take(part)
+
     def crack_at(self, y: int, x: int) -> bool:
         """Whether a pixel is shown as crack on the canvas at this moment."""
-        return self._mark_at(y, x) == CRACK_MARK
-
-    def _mark_at(self, y: int, x: int) -> int:
-        if self.marks is None or self.hand is None or not self._inside(y, x):
-            return NOTHING
-        here = slice(y, y + 1), slice(x, x + 1)
-        if self.hand[y, x] != UNTOUCHED:
-            return int(self.marks.part(0, *here)[0, 0])
-        if self.frozen is not None:
-            return int(FROZEN_RANKS[self.frozen[y, x]])
-        base = self.base()
-        return NOTHING if base is None else int(base[1][base[0].part(0, *here)[0, 0]])
+        if self.hand is None or not self._inside(y, x):
+            return False
+        return bool(self.shown_part(Box(y, y + 1, x, x + 1))[0, 0] == CRACK)
 
     def _inside(self, y: int, x: int) -> bool:
         height, width = self.size_px

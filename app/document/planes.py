@@ -15,6 +15,7 @@ from crackcore.arrays import (
     CRACK,
     HAND_CRACK,
     HAND_UNDECIDED,
+    SOUND,
     UNDECIDED,
     UNTOUCHED,
     ClassMask,
@@ -29,6 +30,8 @@ Plane = NDArray[np.uint8]
 
 NOTHING, UNDECIDED_MARK, CRACK_MARK = 0, 1, 2
 """What a mask says, ranked so that the maximum of a block is what must not be overlooked."""
+
+CLASS_OF_MARK = np.array([SOUND, UNDECIDED, CRACK], np.uint8)
 
 _SMALLEST_PX = 64  # levels go on until the longest side is at most this, far below any window
 _BAND_PX = 512  # rows worked on at once when levels are built: stays in the cache, no big temporary
