@@ -3,4 +3,10 @@
 Law of the house: no Qt in here, nothing knows of the window. Values go in, values come out.
 """
 
+import os
+
+# OpenCV reads this once, when its library is loaded, so it must stand before anybody's first
+# `import cv2`. A belt only: the reader checks sizes itself before it decodes anything.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "200000000")
+
 __version__ = "0.1.0"
