@@ -168,7 +168,8 @@ def difference(before: HandPlane, after: HandPlane) -> Patch:
         for x in range(0, width, TILE):
             old, new = before[y : y + TILE, x : x + TILE], after[y : y + TILE, x : x + TILE]
             if not np.array_equal(old, new):
-                changes.append(TileChange(y, x, *old.shape, _packed(old), _packed(new)))
+                h, w = old.shape
+                changes.append(TileChange(y, x, h, w, _packed(old), _packed(new)))
     return Patch(tuple(changes))
 
 

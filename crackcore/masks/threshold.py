@@ -32,7 +32,8 @@ def peaks(score: ScoreMap, low: int) -> ScoreMap:
     inside = labels > 0
     np.maximum.at(highest, labels[inside], score[inside])
     highest[0] = 0
-    return highest[labels]
+    found: ScoreMap = highest[labels]
+    return found
 
 
 def thresholded(score: ScoreMap, threshold: Threshold) -> ClassMask:
@@ -47,7 +48,8 @@ def hand_classes(hand: HandPlane) -> ClassMask:
     table = np.arange(-1, 255, dtype=np.int16)
     table[UNTOUCHED] = 0
     table[HAND_UNDECIDED] = UNDECIDED
-    return cv2.LUT(hand, table.astype(np.uint8))
+    classes: ClassMask = cv2.LUT(hand, table.astype(np.uint8))
+    return classes
 
 
 def shown_mask(
