@@ -26,7 +26,7 @@ ALL_STEPS: tuple[int, ...] = tuple(range(1, STEPS))
 
 
 def step_above(share: float) -> int:
-    """The score step at which `score >= step` equals `score / 255 > share`, 0..256.
+    """The score step at which `score >= step` equals `score / 255 > share`, 0..256 (256: never).
 
     Papers threshold 0..1 maps with "greater than"; the program thresholds steps with "at least".
     The comparison is made on the quotient itself, so that rounding cannot move the limit.
@@ -157,7 +157,8 @@ class SweepCounts:
         return float(self.false_shares()[threshold])
 
     def best(self, steps: Sequence[int] = ALL_STEPS) -> Best:
-        """The first of `steps` with the highest F1."""
+        """The first of `steps` with the highest F1; steps above 255 predict nothing and are left out."""
+        steps = [step for step in steps if step < STEPS]
         at = steps[int(np.argmax(self.f1s()[np.asarray(steps)]))]
         return Best(at, self.f1(at), self.precision(at), self.recall(at))
 
@@ -225,6 +226,16 @@ def pooled(counts: Iterable[SweepCounts], tolerance_px: float = 0) -> SweepCount
     for one in counts:
         total = one if total is None else total + one
     return SweepCounts.nothing(float(tolerance_px)) if total is None else total
+
+
+def ratio(part: float, whole: float) -> float:
+    """part / whole; 1 when there is no whole (nothing to get wrong)."""
+    return float(part / whole) if whole else 1.0
+
+
+def harmonic(precision: float, recall: float) -> float:
+    """F1 of a precision and a recall; 0 when both are."""
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def _histogram(values: NDArray[np.uint8]) -> Counts:
