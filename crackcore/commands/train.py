@@ -1,0 +1,170 @@
+"""`crackcore train`: folders of photographs and masks in, a model file and a log out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from crackcore.commands.output import print_json, say, show, terminal_progress
+
+
+def add(subparsers: Any) -> None:
+    """Declare `train`."""
+    parser = subparsers.add_parser("train", help="train a model on photographs with masks")
+    parser.add_argument(
+        "--data",
+        action="append",
+        required=True,
+        metavar="DIR",
+        help="folder with images/ and masks/ (repeatable)",
+    )
+    parser.add_argument(
+        "--crack-free",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder of photographs without any crack; needs no masks (repeatable)",
+    )
+    parser.add_argument(
+        "--weak",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder whose masks are incomplete: teaches only what is certainly no crack (repeatable)",
+    )
+    parser.add_argument("--out", required=True, metavar="FILE", help="model file to write (.safetensors)")
+    parser.add_argument("--name", help="name of the model; else that of the file")
+    parser.add_argument("--architecture", default="cgnet_m3n21")
+    parser.add_argument("--start-from", metavar="MODEL", help="installed model or file to go on from")
+    parser.add_argument("--iterations", type=int, default=2500)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--crop", type=int, default=256, metavar="PX")
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--validate-every", type=int, default=250, metavar="N")
+    parser.add_argument("--input-scale", type=float, default=1.0, help="enlarge pictures before the network")
+    parser.add_argument("--hold-out", type=float, default=0.2, metavar="SHARE")
+    parser.add_argument(
+        "--hold-out-stems",
+        action="append",
+        default=[],
+        metavar="STEM[,STEM...]",
+        help="pictures that must check and never train; their whole group goes along",
+    )
+    parser.add_argument(
+        "--neighbours",
+        action="append",
+        default=[],
+        metavar="SET=N",
+        help="in this set, pictures whose numbers differ by at most N come from one photo",
+    )
+    parser.add_argument(
+        "--take-only",
+        action="append",
+        default=[],
+        metavar="SET=PREFIX",
+        help="in this set, use only pictures whose name begins so",
+    )
+    parser.add_argument(
+        "--terms", action="append", default=[], metavar="SET=TEXT", help="licence of a set, for the record"
+    )
+    parser.add_argument("--licence", default="", help="licence of the model")
+    parser.add_argument("--summary", default="", help="one sentence: what the model is good for")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the training; 0 done, 1 some pictures were refused, 2 usage."""
+    from crackcore.models.catalogue import find_model
+    from crackcore.training.augmentation import AugmentSettings
+    from crackcore.training.pairs import Kind, TrainingPair, read_pairs
+    from crackcore.training.run import TrainRequest, TrainSettings, limit_opencv_threads, train
+
+    if not options.out.endswith(".safetensors"):
+        say("The model file's name must end in .safetensors.")
+        return 2
+    if options.iterations < 1 or options.batch < 2 or options.crop < 64:
+        say("At least 1 iteration, a batch of 2 and a crop of 64 px are needed.")
+        return 2
+    try:
+        gaps = {k: int(v) for k, v in _table(options.neighbours).items()}
+        terms, only = _table(options.terms), _table(options.take_only)
+    except ValueError:
+        say("--neighbours, --take-only and --terms take SET=VALUE.")
+        return 2
+    limit_opencv_threads()
+    stems = frozenset(s for text in options.hold_out_stems for s in text.split(",") if s)
+    pairs: list[TrainingPair] = []
+    refused: list[dict[str, str]] = []
+    folders: list[tuple[str, Kind]] = (
+        [(d, "pairs") for d in options.data]
+        + [(d, "crack-free") for d in options.crack_free]
+        + [(d, "weak") for d in options.weak]
+    )
+    with terminal_progress("Reading") as progress:
+        for folder, kind in folders:
+            found = read_pairs(Path(folder), kind=kind, progress=progress)
+            prefix = only.get(Path(folder).name, "")
+            pairs += [p for p in found.pairs if p.stem.startswith(prefix)]
+            refused += [{"set": Path(folder).name, "file": f, "reason": r} for f, r in found.refused]
+    for row in refused:
+        say(f"{row['set']}/{row['file']}: {row['reason']}")
+    request = TrainRequest(
+        pairs=pairs,
+        out=Path(options.out),
+        name=options.name or Path(options.out).stem,
+        architecture=options.architecture,
+        settings=TrainSettings(
+            iterations=options.iterations,
+            batch=options.batch,
+            learning_rate=options.learning_rate,
+            validate_every=options.validate_every,
+            hold_out_share=options.hold_out,
+            seed=options.seed,
+            augment=AugmentSettings(crop_px=options.crop),
+        ),
+        name_gaps=gaps,
+        held_out_stems=stems,
+        licence=options.licence,
+        summary=options.summary,
+        training_data=tuple(
+            {"set": name, "terms": terms.get(name, ""), "kind": kind}
+            for name, kind in dict.fromkeys((Path(d).name, k) for d, k in folders)
+        ),
+        start_from=find_model(options.start_from) if options.start_from else None,
+        device=options.device,
+        input_scale=options.input_scale,
+    )
+    with terminal_progress("Training") as progress:
+        report = train(request, progress)
+    if options.json:
+        print_json(
+            {
+                "model": report.model.name,
+                "file": options.out,
+                "sha256": report.model.sha256,
+                "bytes": report.model.bytes,
+                "f1_2px": round(report.best_f1, 4),
+                "scores": report.model.spec.scores,
+                "seconds": round(report.seconds, 1),
+                "held_out": list(report.held_out),
+                "refused": refused,
+            }
+        )
+    else:
+        f1 = f"F1 at 2 px {report.best_f1:.3f} on held-out photos"
+        show(f"{report.model.name}: {f1}, {report.seconds:.0f} s.")
+    return 1 if refused else 0
+
+
+def _table(rows: list[str]) -> dict[str, str]:
+    out = {}
+    for row in rows:
+        name, found, value = row.partition("=")
+        if not found or not name:
+            raise ValueError(row)
+        out[name] = value
+    return out

@@ -1,0 +1,80 @@
+"""Weights and their description in one .safetensors file, saved and loaded.
+
+The header's string map holds `spec` (a ModelSpec as JSON) and `spec_version`. Nothing in here, or
+anywhere in the program, unpickles.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from crackcore import storage
+from crackcore.domain.model_spec import SPEC_VERSION, ModelSpec
+from crackcore.errors import ModelFileDamaged, WeightsDoNotFit
+from crackcore.models.catalogue import InstalledModel, create_network, read_installed
+from crackcore.names import shown_name
+
+_MAX_BYTES = 2 * 1024**3
+
+
+def save_model(path: Path, network: nn.Module, spec: ModelSpec) -> InstalledModel:
+    """Write network and spec as one file, durably. Raises FileProblem where that is not possible.
+
+    Counters of batch norm (`num_batches_tracked`) are kept; everything is stored on the CPU as is.
+    """
+    weights = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise WeightsDoNotFit(f"The weights of {name} are not finite; the model was not saved.")
+    data = safetensors.torch.save(weights, {"spec": spec.to_json(), "spec_version": str(SPEC_VERSION)})
+    storage.write_durably(path, data)
+    return read_installed(path)
+
+
+def load_network(model: InstalledModel) -> nn.Module:
+    """The network with its weights, on the CPU, in eval mode.
+
+    Raises ModelFileDamaged for a broken file, UnknownModel for an unknown architecture,
+    WeightsDoNotFit when names, shapes or values are wrong, naming the first ones.
+    """
+    shown = shown_name(model.path)
+    try:
+        if model.path.stat().st_size > _MAX_BYTES:
+            raise ModelFileDamaged(f"{shown} is larger than 2 GB.")
+        weights = safetensors.torch.load(model.path.read_bytes())
+    except OSError as error:
+        raise ModelFileDamaged(f"{shown} cannot be read.", hint=str(error.strerror or "")) from error
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelFileDamaged(f"{shown} is damaged.", hint="Install it again.") from error
+    try:
+        network: nn.Module = create_network(model.spec.architecture, **model.spec.arguments)
+    except TypeError as error:
+        raise WeightsDoNotFit(
+            f"{shown} names settings that {model.spec.architecture} does not have."
+        ) from error
+    check_weights(shown, weights, network.state_dict())
+    network.load_state_dict(weights, strict=True)
+    return network.eval()
+
+
+def check_weights(shown: str, weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    """Names and shapes equal, values finite, variances not negative; else WeightsDoNotFit."""
+    missing = [k for k in wanted if k not in weights]
+    extra = [k for k in weights if k not in wanted]
+    if missing or extra:
+        first = f"{missing[0]} is missing" if missing else f"{extra[0]} is not known"
+        raise WeightsDoNotFit(f"{shown} does not fit its architecture: {first}.")
+    for name, tensor in weights.items():
+        if tensor.shape != wanted[name].shape:
+            found, right = list(tensor.shape), list(wanted[name].shape)
+            raise WeightsDoNotFit(f"{shown} does not fit: {name} is {found}, should be {right}.")
+        if tensor.is_floating_point():
+            if not torch.isfinite(tensor).all():
+                raise WeightsDoNotFit(f"{shown} holds values that are not numbers ({name}).")
+            if name.endswith("running_var") and bool((tensor < 0).any()):
+                raise WeightsDoNotFit(f"{shown} holds a negative variance ({name}).")
