@@ -1,7 +1,7 @@
 """Masks, scores and overlays as encoded pictures in memory.
 
-Grey values of a mask picture: 0 sound, 255 crack, 127 undecided. 127 and not 128: every reader that
-cuts in the middle (> 127, >= 128) or asks for 255 then takes undecided for sound, never for crack.
+Grey values of a mask picture: 0 sound, 255 crack, 128 undecided. `imaging.read_mask` reads them back;
+whoever reads them elsewhere asks for 255, not for "above 127".
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from PIL import Image
 from crackcore.arrays import CRACK, UNDECIDED, ClassMask, RgbImage, ScoreMap
 from crackcore.errors import FileProblem
 
-SOUND_GREY, UNDECIDED_GREY, CRACK_GREY = 0, 127, 255
+SOUND_GREY, UNDECIDED_GREY, CRACK_GREY = 0, 128, 255
 
 OVERLAY_QUALITY = 92
 _JPEG_SIDE_PX = 65_500  # the format's own limit in libjpeg
 
 # Orange and blue are told apart with every kind of colour blindness. The bright fill stands out from
-# dark surfaces, the dark line around it from light ones. A crack is dark itself, so half a coat of
-# orange would look brown.
-_FILL = np.array((255, 150, 0), np.float32)
-_FILL_OPACITY = 0.65
-_LINE = np.array((0, 60, 136), np.uint8)
+# dark surfaces, the dark line around it from light ones, and each from the other (contrast above 3)
+# on those in between. A crack is dark itself, so half a coat of orange would look brown.
+_FILL = np.array((255, 165, 0), np.float32)
+_FILL_OPACITY = 0.75
+_LINE = np.array((0, 40, 110), np.uint8)
 _UNDECIDED = np.array((86, 180, 233), np.float32)
 _UNDECIDED_OPACITY = 0.4
 
 
 def mask_png(mask: ClassMask) -> bytes:
-    """A mask as an 8-bit grey PNG: 255 crack, 127 undecided, 0 everything else.
+    """A mask as an 8-bit grey PNG: 255 crack, 128 undecided, 0 everything else.
 
     `mask` is uint8 (H, W): 1 crack, 255 undecided. Other classes of a project are "not crack" here.
     """
@@ -40,13 +40,6 @@ def mask_png(mask: ClassMask) -> bytes:
     table[CRACK] = CRACK_GREY
     table[UNDECIDED] = UNDECIDED_GREY
     return _png(cv2.LUT(_plane(mask), table))
-
-
-def mask_of_grey(grey: NDArray[np.uint8]) -> ClassMask:
-    """The mask that `mask_png` was given, from its pixels; classes above 1 came out as sound."""
-    mask = (grey >= 128).astype(np.uint8)
-    mask[grey == UNDECIDED_GREY] = UNDECIDED
-    return mask
 
 
 def score_png(score: ScoreMap) -> bytes:

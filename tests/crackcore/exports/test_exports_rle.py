@@ -46,7 +46,9 @@ def test_every_connected_piece_is_the_one_a_slow_labelling_finds(plane):
     assert {p.counts: p.area_px for p in found} == wanted
     assert len(found) == count
     for piece in found:
-        assert list(piece.box) == coco_mask.toBbox({"size": list(plane.shape), "counts": piece.counts}).tolist()
+        assert (
+            list(piece.box) == coco_mask.toBbox({"size": list(plane.shape), "counts": piece.counts}).tolist()
+        )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (700, 900)])
