@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
@@ -120,8 +121,8 @@ class Document(QObject):
         """
         score = None if prediction is None else prediction.score
         for plane in (photo_levels[0], hand, score, frozen):
-            if plane is not None and plane.shape[:2] != hand.shape:
-                raise ValueError(f"arrays of one image differ in size: {plane.shape} and {hand.shape}")
+            if plane is not None and plane.shape[:2] != self.size_px:
+                raise ValueError(f"an array is {plane.shape[:2]}, the image {self.size_px}")
         self.abort_stroke()
         if planes is None or planes.marks.base is not hand:
             planes = display_planes(hand, score, frozen)
@@ -292,8 +293,8 @@ class Document(QObject):
         base = self.base()
         if base is not None:
             levels, table = base
-            part = np.maximum(part, table.take(levels.part(0, *box.slices)))
-        return CLASS_OF_MARK.take(part)
+            part = cv2.max(part, cv2.LUT(levels.part(0, *box.slices), table))
+        return np.asarray(cv2.LUT(part, CLASS_OF_MARK), np.uint8)
 
     def crack_at(self, y: int, x: int) -> bool:
         """Whether a pixel is shown as crack on the canvas at this moment."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,7 +32,8 @@ Plane = NDArray[np.uint8]
 NOTHING, UNDECIDED_MARK, CRACK_MARK = 0, 1, 2
 """What a mask says, ranked so that the maximum of a block is what must not be overlooked."""
 
-CLASS_OF_MARK = np.array([SOUND, UNDECIDED, CRACK], np.uint8)
+CLASS_OF_MARK = np.zeros(256, np.uint8)
+CLASS_OF_MARK[[NOTHING, UNDECIDED_MARK, CRACK_MARK]] = SOUND, UNDECIDED, CRACK
 
 _SMALLEST_PX = 64  # levels go on until the longest side is at most this, far below any window
 _BAND_PX = 512  # rows worked on at once when levels are built: stays in the cache, no big temporary
@@ -99,7 +101,7 @@ class MaxLevels:
             return self._coarse[level - 1][rows, columns]
         part = self.base[rows, columns]
         if self.ranks is not None:
-            part = self.ranks.take(part)
+            part = np.asarray(cv2.LUT(part, self.ranks), np.uint8)
         if self.hidden_by is not None:
             # Multiplying by 0 or 1 is more than twice as fast as np.where on bytes.
             part = part * (self.hidden_by[rows, columns] == UNTOUCHED)
