@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +14,7 @@ from crackcore.arrays import UNTOUCHED, ClassMask, HandPlane, RgbImage, ScoreMap
 from crackcore.domain.image_record import ImageRecord, Review
 from crackcore.domain.prediction import Prediction
 from crackcore.domain.project import Project
-from crackcore.errors import CrackError, InputRefused, PhotoMissing
+from crackcore.errors import FileProblem, InputRefused, PhotoMissing
 from crackcore.exports.stems import safe_stems
 from crackcore.names import escaped, shown_name, unescaped
 from crackcore.progress import Progress, unheard
@@ -41,14 +42,24 @@ class Store(Protocol):
 
 @dataclass(frozen=True)
 class ExportImage:
-    """One picture on its way out. Its planes, uint8 (H, W), are loaded when asked for, every time."""
+    """One picture on its way out. Its planes, uint8 (H, W), are loaded when asked for, every time.
+
+    `photo` is where the photograph should lie; when `refused` is set it must not be opened (a project
+    from elsewhere may name any file of this computer).
+    """
 
     record: ImageRecord
     photo: Path
-    has_prediction: bool
     shown: Callable[[], ClassMask]
     hand: Callable[[], HandPlane]
     prediction: Callable[[], Prediction | None]
+    predicted: Callable[[], bool]
+    refused: FileProblem | None = None
+
+    @cached_property
+    def has_prediction(self) -> bool:
+        """Whether a model has looked at the picture; asked once."""
+        return self.predicted()
 
     def score(self) -> ScoreMap | None:
         """The model's score map, None when no model has looked at the picture."""
@@ -63,6 +74,8 @@ class ExportImage:
     def read_photo(self) -> Photo:
         """The photo, upright. Raises PhotoMissing, or InputRefused also when it is another picture
         than the one that was marked: a mask over it would be wrong without anyone noticing."""
+        if self.refused is not None:
+            raise self.refused
         from crackcore.imaging.reading import read_photo  # decoders load only when a photo is read
 
         photo = read_photo(self.photo)
@@ -82,24 +95,23 @@ def images_of(store: Store) -> Iterator[ExportImage]:
     """
 
     def image(record: ImageRecord) -> ExportImage:
+        refused: FileProblem | None = None
+        try:
+            photo = store.photo_path(record)
+        except (InputRefused, PhotoMissing) as error:  # the name is needed all the same
+            photo, refused = Path(unescaped(record.file)), error
         return ExportImage(
             record,
-            _photo_path(store, record),
-            store.has_prediction(record.id),
-            lambda: store.read_shown(record.id),
-            lambda: store.read_hand(record.id),
-            lambda: store.read_prediction(record.id),
+            photo,
+            shown=lambda: store.read_shown(record.id),
+            hand=lambda: store.read_hand(record.id),
+            prediction=lambda: store.read_prediction(record.id),
+            predicted=lambda: store.has_prediction(record.id),
+            refused=refused,
         )
 
     for record in store.project.images:
         yield image(record)
-
-
-def _photo_path(store: Store, record: ImageRecord) -> Path:
-    try:
-        return store.photo_path(record)
-    except CrackError:  # reading will say what is wrong; the name is needed before
-        return Path(unescaped(record.file))
 
 
 def why_not(image: ExportImage, *, only_approved: bool = False, only_reviewed: bool = False) -> str:

@@ -16,7 +16,7 @@ from crackcore.domain.prediction import Prediction
 from crackcore.domain.project import Project
 from crackcore.exports import ExportImage, images_of
 from crackcore.masks.threshold import shown_mask
-from crackcore.names import escaped
+from crackcore.names import escaped, unescaped
 
 
 @dataclass
@@ -67,7 +67,7 @@ class OpenProject:
         return list(images_of(self))
 
     def photo_path(self, record: ImageRecord) -> Path:
-        return self.folder / record.file.encode("ascii").decode("unicode_escape", "surrogatepass")
+        return self.folder / unescaped(record.file)
 
     def has_prediction(self, image_id: str) -> bool:
         return image_id in self.predictions

@@ -223,11 +223,17 @@ def test_a_turned_photo_is_written_upright(orientation, tmp_path):
 @pytest.mark.parametrize(
     ("format", "mode"),
     [
-        pair.split()
-        for pair in (
-            "TIFF RGB, BMP RGB, WEBP RGB, GIF P, PNG RGBA, PNG P, PNG 1, PNG I;16, JPEG CMYK, TIFF I;16, "
-            "JPEG2000 RGB"
-        ).split(", ")
+        ("TIFF", "RGB"),
+        ("TIFF", "I;16"),
+        ("BMP", "RGB"),
+        ("WEBP", "RGB"),
+        ("JPEG2000", "RGB"),
+        ("JPEG", "CMYK"),
+        ("GIF", "P"),
+        ("PNG", "P"),
+        ("PNG", "1"),
+        ("PNG", "RGBA"),
+        ("PNG", "I;16"),
     ],
 )
 def test_what_few_programs_read_is_written_as_a_plain_png(format, mode, tmp_path):
