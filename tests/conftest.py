@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Before Qt, numpy and torch are imported anywhere: they read these once.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -24,6 +25,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from crackcore.arrays import RgbImage
+
+if TYPE_CHECKING:
+    from crackcore.models.catalogue import InstalledModel
 
 NIGHTLY = os.environ.get("CRACKSCOPE_NIGHTLY") == "1"
 
@@ -155,3 +159,31 @@ def tiny_photo_file(tiny_photo: RgbImage, tmp_path: Path) -> Path:
     path = tmp_path / "tiny.png"
     Image.fromarray(tiny_photo).save(path)
     return path
+
+
+@pytest.fixture
+def tiny_model(own_state: Path, monkeypatch: pytest.MonkeyPatch) -> InstalledModel:
+    """A real model file of a few kB in the user's models folder; its network has three layers.
+
+    It finds the crack of `tiny_photo` and nothing else there.
+    """
+    import tiny_network
+
+    from crackcore.domain.model_spec import ModelSpec, Preprocessing
+    from crackcore.models import catalogue
+    from crackcore.models.model_files import save_model
+
+    monkeypatch.setitem(catalogue.ARCHITECTURES, "tiny", "tiny_network:build")
+    spec = ModelSpec(
+        name="tiny",
+        architecture="tiny",
+        preprocessing=Preprocessing(scale=1 / 255),
+        overlap_px=32,
+        multiple_px=1,
+        licence="Apache-2.0",
+        source="tests/tiny_network.py",
+        summary="Finds thin dark lines; for tests.",
+    )
+    folder = own_state / "models"
+    folder.mkdir(parents=True)
+    return save_model(folder / "tiny.safetensors", tiny_network.build(), spec)
