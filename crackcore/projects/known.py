@@ -1,0 +1,40 @@
+"""Which saves were made by this installation: those need not be inspected like a stranger's file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from pathlib import Path
+
+from crackcore.projects.header import Header
+from crackcore.resources import state_folder
+
+_KEPT = 64
+
+
+def _list_of(project: bytes) -> Path:
+    return state_folder() / "saved-here" / f"{project.hex()}.txt"
+
+
+def _line(header: Header) -> str:
+    return f"{header.generation} {header.body_sha256.hex()}"
+
+
+def is_known(header: Header) -> bool:
+    """Whether this installation wrote exactly this save."""
+    try:
+        return _line(header) in _list_of(header.uuid).read_text("ascii").splitlines()
+    except (OSError, ValueError):
+        return False
+
+
+def remember(header: Header) -> None:
+    """Note a save of ours. A lost note costs one inspection: nothing is synced, no error matters."""
+    path = _list_of(header.uuid)
+    with contextlib.suppress(OSError, ValueError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.read_text("ascii").splitlines() if path.exists() else []
+        temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+        temporary.write_text("\n".join([*lines[-_KEPT + 1 :], _line(header)]) + "\n", "ascii")
+        os.replace(temporary, path)
