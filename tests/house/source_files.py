@@ -27,7 +27,7 @@ class SourceFile:
 @cache
 def program_files() -> tuple[SourceFile, ...]:
     """Everything that runs on a user's machine: main.py, app/ and crackcore/."""
-    return (_read(ROOT / "main.py"), *_below("app"), *_below("crackcore"))
+    return (*map(_read, ROOT.glob("main.py")), *_below("app"), *_below("crackcore"))
 
 
 @cache
