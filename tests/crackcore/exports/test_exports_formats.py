@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import json
 from dataclasses import replace
@@ -16,7 +17,7 @@ from pycocotools.coco import COCO
 
 from crackcore import storage
 from crackcore.domain.image_record import Review, Threshold
-from crackcore.errors import Cancelled, NoSpace, PhotoMissing, TargetExists, UnknownModel
+from crackcore.errors import Cancelled, FileProblem, NoSpace, PhotoMissing, TargetExists, UnknownModel
 from crackcore.exports import FORMATS, export, images_of
 from crackcore.imaging.reading import read_mask, read_photo
 from crackcore.names import unescaped
@@ -360,26 +361,50 @@ def test_cancel_leaves_nothing(format, at, project, tmp_path):
     assert calls[-1] == (at, 8)
 
 
-class FullDisk(storage.Disk):
-    """Fails at the n-th write."""
+class FailingDisk(storage.Disk):
+    """Counts its calls, and fails at the n-th of them, once."""
 
-    def __init__(self, after: int) -> None:
-        self.left = after
+    def __init__(self, at: int, number: int) -> None:
+        self.at, self.number, self.calls = at, number, 0
 
-    def write(self, fd: int, data) -> int:
-        self.left -= 1
-        if self.left < 0:
-            raise OSError(28, "No space left on device")
-        return super().write(fd, data)
+    def _tick(self) -> None:
+        self.calls += 1
+        if self.calls == self.at:
+            raise OSError(self.number, "made to fail")
 
 
+def _ticking(name: str):
+    def call(self, *arguments):
+        self._tick()
+        return getattr(storage.Disk, name)(self, *arguments)
+
+    return call
+
+
+for _name in ("open", "write", "sync", "sync_folder", "replace", "mkdir", "rmdir", "unlink"):
+    setattr(FailingDisk, _name, _ticking(_name))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS])
 @pytest.mark.parametrize("format", list(FORMATS))
-def test_a_full_disk_leaves_nothing_and_says_so(format, project, tmp_path):
-    writes = len(_run(project, format, tmp_path / "whole").files)
-    for after in range(writes):
-        with storage.using_disk(FullDisk(after)), pytest.raises(NoSpace):
-            _run(project, format, tmp_path / "out")
-        assert {p.name for p in tmp_path.iterdir()} == {"photos", "whole"}
+def test_whatever_call_fails_the_export_is_there_whole_or_not_at_all(format, number, project, tmp_path):
+    project.project = replace(project.project, images=project.project.images[:2])
+    with storage.using_disk(FailingDisk(0, number)) as counting:
+        whole = _run(project, format, tmp_path / "whole", **_unreviewed(format))
+    assert counting.calls > 3
+    for at in range(1, counting.calls + 1):
+        out = tmp_path / f"out {at}"
+        with storage.using_disk(FailingDisk(at, number)), pytest.raises(FileProblem) as failure:
+            _run(project, format, out, **_unreviewed(format))
+        assert failure.value.message
+        if number == errno.ENOSPC:
+            assert isinstance(failure.value, NoSpace)
+        left = {p.name for p in tmp_path.iterdir()} - {"photos", "whole"}
+        if out.exists():  # only the very last step, making the name last, comes after the swap
+            assert at == counting.calls
+            assert _tree(out) == set(whole.files)
+            left.remove(out.name)
+        assert not left
 
 
 def test_an_unknown_format_answers_with_the_nearest(project, tmp_path):
