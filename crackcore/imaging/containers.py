@@ -83,6 +83,13 @@ def png_depth(data: bytes) -> int:
     return data[24] if data.startswith(PNG) and len(data) > 24 else 0
 
 
+def jpeg2000_depth(data: bytes) -> int:
+    """Bits per sample of the first component, from the size marker; 0 when there is none."""
+    at = data.find(b"\xff\x4f\xff\x51", 0, 1 << 16)
+    depth_at = at + 4 + 38  # behind length, profile, eight sizes and the number of components
+    return (data[depth_at] & 0x7F) + 1 if at >= 0 and depth_at < len(data) else 0
+
+
 def png_describes_late(data: bytes) -> bool:
     """Whether a PNG keeps EXIF or text behind its pixels, where only a full decode finds it."""
     pixels_seen = False

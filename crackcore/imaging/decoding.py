@@ -195,6 +195,8 @@ def _header(image: Image.Image, data: bytes) -> Header:
 def _bit_depth(image: Image.Image, data: bytes) -> int:
     if depth := containers.png_depth(data):
         return depth
+    if image.format == "JPEG2000" and (depth := containers.jpeg2000_depth(data)):
+        return depth
     return {"1": 1, "I;16": 16, "I;16B": 16, "I;16L": 16, "I": 32, "F": 32}.get(image.mode, 8)
 
 
@@ -283,13 +285,12 @@ def _values(
         return np.asarray(image.convert("L")), None, "1 bit: 0 and 255"
     if mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16, copy=False), None, ""
-    if depth == 16 and mode in ("RGB", "RGBA", "LA"):
-        deep = _deep_png(image, data)
+    mapping = ""
+    if depth > 8 and mode in ("RGB", "RGBA", "LA"):  # 8 bits of them were decoded
+        deep = _deep_png(image, data) if image.format == "PNG" else None
         if deep is not None:
             return deep, None, ""
-        mapping = "16 bit: value / 256"
-    else:
-        mapping = ""
+        mapping = f"{depth} bit: the upper 8 bits"
     if mode in ("LA", "La"):
         image = image.getchannel("L") if mode == "LA" else image.convert("LA").getchannel("L")
     elif mode == "RGBa":

@@ -6,6 +6,8 @@ fills missing strips with zeros, every strip and tile must lie inside the file b
 
 from __future__ import annotations
 
+import logging
+import math
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,10 @@ from crackcore.imaging.orientation import is_turned, legal, upright
 if TYPE_CHECKING:
     from crackcore.imaging.decoding import Decoded, Header
 
+_MAX_SAMPLES = 64  # bands of a multispectral camera; a file with thousands was made to fill memory
 _TILE_SLACK_PX = 16_000_000
+# JPEG 2000, LERC, WebP, PNG and JPEG XL inside a TIFF, under all their numbers.
+_BEYOND_PILLOW = frozenset({33003, 33004, 33005, 34712, 34887, 34927, 34933, 50001, 50002, 52546})
 _COLOURS = {0: 1, 1: 1, 2: 3, 5: 4}  # samples that are colour, by PhotometricInterpretation
 _WHITE_IS_ZERO, _SEPARATED = 0, 5
 
@@ -30,8 +35,17 @@ def is_needed(data: bytes) -> bool:
     """Whether this is a TIFF that Pillow would cut to 8 bits or not understand."""
     if not containers.is_tiff(data):
         return False
-    bits, photometric, samples = (containers.tiff_value(data, tag) for tag in (258, 262, 277))
-    return bits > 8 or samples > 4 or (photometric in (0, 1) and samples > 2)
+    bits, compression, photometric, samples, number_form = (
+        containers.tiff_value(data, tag) for tag in (258, 259, 262, 277, 339)
+    )
+    return (
+        bits > 8
+        or compression in _BEYOND_PILLOW
+        or samples > 4
+        or (photometric in (0, 1) and samples > 2)
+        or number_form == 2  # signed 8 bit, which Pillow takes for unsigned
+        or data.startswith(b"MM\0+")  # big-endian BigTIFF
+    )
 
 
 def check_tile(path: Path | str, width_px: int, height_px: int, picture_px: int) -> None:
@@ -75,15 +89,17 @@ def decode(path: Path | str, data: bytes, limits: Limits) -> Decoded:
 
 
 def _file(data: bytes) -> Any:
-    import tifffile  # half a second that most pictures do not need
+    import tifffile  # only now: most pictures do not need it
 
+    # It writes every oddity of a damaged file to the log; the refusal says it once, in words.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     return tifffile.TiffFile(BytesIO(data))
 
 
 def _page(path: Path | str, file: Any, data: bytes, limits: Limits) -> Any:
     page = file.pages[0]
     dtype = page.dtype
-    if dtype is None or page.imagedepth != 1:
+    if dtype is None or page.imagedepth != 1 or page.samplesperpixel > _MAX_SAMPLES:
         raise InputRefused(path, "the picture is of a rare kind that cannot be read; save it as PNG or TIFF.")
     wide = int(page.samplesperpixel) * dtype.itemsize
     check_size(
@@ -96,6 +112,8 @@ def _page(path: Path | str, file: Any, data: bytes, limits: Limits) -> Any:
     )
     picture_px = int(page.imagewidth) * int(page.imagelength)
     check_tile(path, int(page.tilewidth), int(page.tilelength), picture_px)
+    if len(page.dataoffsets) < math.prod(page.chunked):  # tifffile would fill in zeros without a word
+        raise InputRefused(path, "the picture is incomplete; parts of it are not in the file.")
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
         if count and (offset < 8 or offset + count > len(data)):
             raise InputRefused(path, "the picture is incomplete; the end of the file is missing.")
@@ -122,7 +140,7 @@ def _header(page: Any, data: bytes) -> Header:
         bit_depth=int(page.bitspersample),
         pages=containers.tiff_pages(data),
         taken_at=moment(taken.value if taken is not None else None),
-        lossy=int(page.compression) in (6, 7, 34892, 50001),  # JPEG and WebP
+        lossy=int(page.compression) in (6, 7, 34892, 34927, 50001),  # JPEG and WebP
     )
 
 

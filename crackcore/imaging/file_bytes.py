@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crackcore.errors import InputRefused, PhotoMissing
+from crackcore.imaging.limits import free_memory
 from crackcore.names import shown_name
 
 _FLAGS = (
@@ -26,6 +27,7 @@ _FLAGS = (
     | getattr(os, "O_NONBLOCK", 0)  # a pipe put in place between stat and open must not block
 )
 _CHUNK = 1 << 20
+_LARGE = 64 << 20  # below this memory is not asked about
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,12 @@ def read_file(path: Path | str, *, max_bytes: int) -> FileBytes:
             raise InputRefused(
                 path, f"the file has {size / 1e6:.0f} MB; the limit is {max_bytes / 1e6:.0f} MB."
             )
-        data = file.read(max_bytes + 1)
+        if size > _LARGE and (free := free_memory()) is not None and size > free // 3:
+            raise InputRefused(path, f"the file has {size / 1e6:.0f} MB, more than memory can hold now.")
+        data = file.read(size + 1)
     if not data:
         raise InputRefused(path, "the file is empty.")
-    if len(data) > max_bytes:
+    if len(data) > size:
         raise InputRefused(path, "the file grew while it was read.")
     return FileBytes(data, hashlib.sha256(data).hexdigest())
 
