@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from app.canvas.viewport import Viewport
 from app.editing.tool import Point, Preview
-from app.theme.data_colours import LINE_DARK, LINE_LIGHT
+from app.theme.data_colours import CRACK_BY_HAND, LINE_DARK, LINE_LIGHT
 from crackcore.domain.box import Box
 from crackcore.masks.strokes import half_widths, stamp_corner
 
@@ -70,6 +70,12 @@ def draw(
         path = _path_on_screen(view, preview.path)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         if preview.closes:
+            # What will become crack is tinted as it will look; what will be erased is darkened.
+            inside = QColor(*(LINE_DARK if preview.erases else CRACK_BY_HAND), 70)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(inside)
+            painter.drawPolygon(path)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
             _two_tone(painter, [QPolygonF([path.at(path.size() - 1), path.at(0)])], line_px, dashed=True)
         _two_tone(painter, [path], line_px, dashed=False)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

@@ -8,7 +8,6 @@ from PySide6.QtCore import QEvent, QPointF, QRect, Qt, Signal
 from PySide6.QtGui import (
     QEnterEvent,
     QFocusEvent,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -29,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from app.canvas import cursor as cursors
 from app.canvas import render
+from app.canvas.photo import ShownPhoto
 from app.canvas.viewport import Viewport
 from app.document import Document, LayerOptions
 from app.editing.tool import Point, Preview, ToolKey
@@ -65,7 +65,8 @@ class CanvasView(QWidget):
         self._layers = LayerOptions()
         self._peeking = False
         self._view = Viewport(1, 1, 0, 0).fit()
-        self._photo: QImage | None = None  # the photograph as this viewport shows it
+        # A threshold step or a dab paints only its own layer over the kept photograph.
+        self._photo = ShownPhoto()
         self._cursor: Point | None = None
         self._drawn: list[Box] = []  # where the tool's preview was drawn last
         self._pan_from: QPointF | None = None
@@ -131,7 +132,7 @@ class CanvasView(QWidget):
             self.update()
 
     def _all_changed(self) -> None:
-        self._photo = None
+        self._photo.forget()
         self._show_cursor()
         self.update()
 
@@ -186,7 +187,6 @@ class CanvasView(QWidget):
         if view != self._view or force:
             at = None if self._cursor is None else self._view.to_screen(*self._cursor)
             self._view = view
-            self._photo = None
             if at is not None:  # the mouse did not move, so what lies under it did
                 self._cursor = view.to_image(*at)
             self.update()
@@ -218,25 +218,12 @@ class CanvasView(QWidget):
         if seen != rect:
             painter.fillRect(_qrect(rect), ground)
         if not seen.is_empty:
-            photo = self._photo_image(document)
+            photo = self._photo.image(document.photo_levels, self._view)
             painter.drawImage(_qrect(seen), photo, _qrect(seen))
             if not self._peeking:
                 self._draw_layers(painter, document, seen)
         preview = self._preview()
         cursors.draw(painter, self._view, self._cursor, preview, line_px=self._line_px())
-
-    def _photo_image(self, document: Document) -> QImage:
-        # Kept between repaints of one view: a threshold step or a dab then costs only its own layer.
-        if self._photo is None:
-            whole = Box(0, self._view.height, 0, self._view.width)
-            photo = QImage(self._view.width, self._view.height, QImage.Format.Format_RGB32)
-            painter = QPainter(photo)
-            assert document.photo_levels is not None
-            seen = render.on_image(self._view, whole)
-            render.draw_photo(painter, document.photo_levels, self._view, seen)
-            painter.end()
-            self._photo = photo
-        return self._photo
 
     def _draw_layers(self, painter: QPainter, document: Document, seen: Box) -> None:
         layers = self._layers

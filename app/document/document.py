@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from app.document.planes import (
     display_planes,
     peak_planes,
     score_planes,
+    tile_runs,
 )
 from app.document.snapshot import Approval, ShownSnapshot
 from crackcore.arrays import CRACK, ClassMask, HandPlane, RgbImage
@@ -372,10 +373,17 @@ class Document(QObject):
 
         Does nothing when no stroke is open, as after an abort in mid-movement.
         """
+        self.paint_all([(box, write)])
+
+    def paint_all(self, parts: Iterable[tuple[Box, Callable[[HandPlane], Box]]]) -> None:
+        """Several small paintings that are shown together: a long line in short pieces."""
         if self._recorder is None or self.hand is None:
             return
-        self._recorder.will_touch(box)
-        self._touched([write(self.hand)])
+        boxes = []
+        for box, write in parts:
+            self._recorder.will_touch(box)
+            boxes.append(write(self.hand))
+        self._touched(boxes)
 
     def end_stroke(self, title: str) -> bool:
         """Commit the stroke as one step of undo; False when it changed nothing."""
@@ -424,7 +432,7 @@ class Document(QObject):
         if not written:
             if self.hand is not None:
                 patch.write_after(self.hand)
-                self._touched([Box(t.y, t.y + t.height, t.x, t.x + t.width) for t in patch.tiles])
+                self._touched(tile_runs(patch))
             else:
                 # Not loaded: the journal carries the step into the plane that is loaded next.
                 self.revision += 1

@@ -16,5 +16,5 @@ class LayerOptions:
     overlay_visible: bool = True
     score_visible: bool = False
     outline: bool = False
-    opacity: float = 0.6
+    opacity: float = 0.75
     colour_map: str = "viridis"

@@ -68,9 +68,13 @@ class Brush:
             return
         size = self._settings.brush_px
         code = HAND_SOUND if self._erasing else HAND_CRACK
-        for start, end in strokes.pieces(self._last, point):
-            write = partial(strokes.line, start=start, end=end, diameter_px=size, code=code)
-            self._document.paint(strokes.line_box(start, end, size), write)
+        self._document.paint_all(
+            (
+                strokes.line_box(start, end, size),
+                partial(strokes.line, start=start, end=end, diameter_px=size, code=code),
+            )
+            for start, end in strokes.pieces(self._last, point)
+        )
         self._last = point
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Rgb = tuple[int, int, int]
 
-CRACK_PREDICTED: Rgb = (255, 140, 0)
+CRACK_PREDICTED: Rgb = (255, 150, 0)
 CRACK_BY_HAND: Rgb = (0, 200, 255)
 UNDECIDED: Rgb = (150, 90, 255)
 
