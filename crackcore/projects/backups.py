@@ -56,14 +56,18 @@ def backups_of(path: Path | str) -> list[Backup]:
             match = _NAME.fullmatch(entry.name)
             if match is None or not entry.is_file(follow_symlinks=False):
                 continue
-            damaged = "-damaged" in entry.name
-            saved_at = None
-            with contextlib.suppress(CrackError, OSError, ValueError, OverflowError):
-                header = reading.read_header(Path(entry.path))
-                damaged = damaged or header.body_bytes + HEADER_BYTES != entry.stat().st_size
-                saved_at = datetime.fromtimestamp(header.saved_utc, UTC) if header.saved_utc else None
-            found.append(Backup(Path(entry.path), int(match[1]), saved_at, entry.stat().st_size, damaged))
+            with contextlib.suppress(OSError):  # it was thinned out by another window just now
+                found.append(_backup(Path(entry.path), int(match[1]), entry.stat().st_size))
     return sorted(found, key=lambda b: (not b.damaged, b.generation, b.path.name), reverse=True)
+
+
+def _backup(path: Path, generation: int, size: int) -> Backup:
+    saved_at, damaged = None, True
+    with contextlib.suppress(CrackError, ValueError, OverflowError):
+        header = reading.read_header(path)
+        damaged = "-damaged" in path.name or header.body_bytes + HEADER_BYTES != size
+        saved_at = datetime.fromtimestamp(header.saved_utc, UTC) if header.saved_utc else None
+    return Backup(path, generation, saved_at, size, damaged)
 
 
 def keep(path: Path, generation: int, *, damaged: bool = False) -> Path:
@@ -83,8 +87,8 @@ def keep(path: Path, generation: int, *, damaged: bool = False) -> Path:
             continue
         try:
             try:
-                storage.disk.link(str(path), str(target))
-                storage.disk.sync_folder(str(folder))
+                storage.disk().link(str(path), str(target))
+                storage.disk().sync_folder(str(folder))
             except FileExistsError:
                 continue
             except OSError:  # no links here, or across devices
@@ -128,7 +132,7 @@ def thin(path: Path | str, *, now: float | None = None, size_limit: int = SIZE_L
         if number < 2 or (backup.path in wanted and used <= size_limit):
             continue
         with contextlib.suppress(OSError):  # what cannot be removed today is removed another day
-            storage.disk.unlink(str(backup.path))
+            storage.disk().unlink(str(backup.path))
             removed.append(backup.path)
             used -= backup.bytes
     return removed

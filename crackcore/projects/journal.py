@@ -150,7 +150,7 @@ class Journal:
         self.project_path = project_path
         self.set_aside: Path | None = None
         self._header = header
-        self._read_only = read_only
+        self.read_only = read_only
         self._fd = -1
         self._end = 0
         self._begun = False
@@ -187,16 +187,16 @@ class Journal:
 
     def _mine(self, path: Path) -> bool:
         """Locks the file, so that no other window with a copy of the project appends to it."""
-        if self._read_only:
+        if self.read_only:
             return True
         self._let_go()
         try:
-            fd = storage.disk.open(str(path), os.O_RDWR | os.O_APPEND)
+            fd = storage.disk().open(str(path), os.O_RDWR | os.O_APPEND)
         except OSError as error:
             raise storage.as_problem(error, path) from error
         # The file may be gone already: its last owner removes an empty journal when it closes.
         if storage.lock_file(fd) is False or not storage.is_at(fd, path):
-            storage.disk.close(fd)
+            storage.disk().close(fd)
             return False
         self._fd = fd
         return True
@@ -204,7 +204,7 @@ class Journal:
     def _let_go(self) -> None:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
-            storage.disk.close(fd)
+            storage.disk().close(fd)
 
     # ------------------------------------------------------------ reading
 
@@ -227,7 +227,7 @@ class Journal:
 
     def keep_good_part(self) -> None:
         """Set what stands behind the last frame that was taken aside in a file of its own; cut it off."""
-        if self._read_only or self._fd < 0:
+        if self.read_only or self._fd < 0:
             return
         try:
             size = os.fstat(self._fd).st_size
@@ -236,13 +236,13 @@ class Journal:
                     file.seek(self._end if self._begun else 0)
                     rest = file.read()
                 if not _has_steps(rest):
-                    storage.disk.truncate(self._fd, self._end)
+                    storage.disk().truncate(self._fd, self._end)
                     return
                 aside = journals_folder() / "aside" / f"{self.path.stem}-{uuid.uuid4().hex[:8]}.journal"
                 storage.make_folder(aside.parent)
                 storage.write_durably(aside, rest)
                 self.set_aside = aside
-                storage.disk.truncate(self._fd, self._end)
+                storage.disk().truncate(self._fd, self._end)
         except OSError as error:
             raise storage.as_problem(error, self.path) from error
 
@@ -286,12 +286,12 @@ class Journal:
                 offset += len(parts[-1])
             data = b"".join(parts)
             self._tail_is_bad = True
-            written = storage.disk.write(self._fd, data)
+            written = storage.disk().write(self._fd, data)
             if written != len(data):  # a full disk, as a rule; the stroke must not count as kept
                 raise OSError(errno.ENOSPC, "short write")
-            storage.disk.sync_data(self._fd)
+            storage.disk().sync_data(self._fd)
             if created:
-                storage.disk.sync_folder(str(self.path.parent))
+                storage.disk().sync_folder(str(self.path.parent))
         except OSError as error:
             self._cut_tail()
             raise storage.as_problem(error, self.project_path, "saved") from error
@@ -311,13 +311,13 @@ class Journal:
         """Open and with a good end; True when the file's name still has to be made to last."""
         if self._fd < 0:
             storage.make_folder(self.path.parent)
-            self._fd = storage.disk.open(str(self.path), os.O_RDWR | os.O_CREAT | os.O_APPEND)
+            self._fd = storage.disk().open(str(self.path), os.O_RDWR | os.O_CREAT | os.O_APPEND)
             if storage.lock_file(self._fd) is False or not storage.is_at(self._fd, self.path):
                 self._let_go()
                 raise OSError(errno.EBUSY, "another window uses this journal")
-            storage.disk.truncate(self._fd, 0)
+            storage.disk().truncate(self._fd, 0)
         if self._tail_is_bad:
-            storage.disk.truncate(self._fd, self._end)
+            storage.disk().truncate(self._fd, self._end)
             self._tail_is_bad = False
         return self._end == 0
 
@@ -325,7 +325,7 @@ class Journal:
         """Back to the last good end. If even that fails, the next append tries again first."""
         if self._fd >= 0 and self._tail_is_bad:
             with contextlib.suppress(OSError):
-                storage.disk.truncate(self._fd, self._end)
+                storage.disk().truncate(self._fd, self._end)
                 self._tail_is_bad = False
 
     def empty(self, header: Header) -> None:
@@ -337,7 +337,7 @@ class Journal:
         if self._fd < 0:
             return
         with contextlib.suppress(OSError):
-            storage.disk.truncate(self._fd, 0)
+            storage.disk().truncate(self._fd, 0)
             self._end, self._begun, self._tail_is_bad = 0, False, False
 
     def saved(self, header: Header) -> None:
@@ -351,7 +351,7 @@ class Journal:
         self._cut_tail()
         if self._end == 0:
             with contextlib.suppress(OSError):
-                storage.disk.unlink(str(self.path))
+                storage.disk().unlink(str(self.path))
         self._let_go()
 
 

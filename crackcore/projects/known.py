@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import uuid
 from pathlib import Path
 
+from crackcore import storage
 from crackcore.projects.header import Header
 from crackcore.resources import state_folder
 
@@ -33,8 +32,6 @@ def remember(header: Header) -> None:
     """Note a save of ours. A lost note costs one inspection: nothing is synced, no error matters."""
     path = _list_of(header.uuid)
     with contextlib.suppress(OSError, ValueError):
-        path.parent.mkdir(parents=True, exist_ok=True)
         lines = path.read_text("ascii").splitlines() if path.exists() else []
-        temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-        temporary.write_text("\n".join([*lines[-_KEPT + 1 :], _line(header)]) + "\n", "ascii")
-        os.replace(temporary, path)
+        text = "\n".join([*lines[-_KEPT + 1 :], _line(header)]) + "\n"
+        storage.write_quickly(path, text.encode("ascii"))

@@ -70,5 +70,10 @@ class Pending:
             self._touched(after.id).reshown = True
 
     @property
+    def only_looked_around(self) -> bool:
+        """Whether nothing changed but where somebody looked."""
+        return self.changes > 0 and self.changes == self.counts.get(Kind.VIEW.name.lower(), 0)
+
+    @property
     def stroked_images(self) -> int:
         return sum(1 for p in self.images.values() if p.strokes)

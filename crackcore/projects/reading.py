@@ -75,12 +75,12 @@ class Snapshot:
                 raise storage.as_problem(error, path, "read") from error
 
     @classmethod
-    def written(cls, path: Path, header: Header) -> Snapshot:
-        """The snapshot that was just written (and read back) under this header."""
+    def written(cls, temporary: Path, path: Path, header: Header) -> Snapshot:
+        """What was written to `temporary`, read back, and is about to be moved to `path`."""
         new = cls.__new__(cls)
         new.path, new.header, new._fd = path, header, -1
         if os.name != "nt":
-            with open_file(path) as file:
+            with open_file(temporary) as file:
                 new._fd = os.dup(file.fileno())
         return new
 

@@ -5,7 +5,6 @@ Used from one thread at a time (the disk lane). No HDF5 handle outlives a call.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import logging
@@ -18,7 +17,6 @@ from typing import Any, NoReturn, Self
 from uuid import UUID, uuid4
 
 import h5py
-import numpy as np
 
 from crackcore import storage
 from crackcore.arrays import ClassMask, HandPlane
@@ -34,18 +32,16 @@ from crackcore.errors import (
     ProjectReadOnly,
     TargetExists,
 )
+from crackcore.masks.threshold import shown_mask
 from crackcore.names import shown_name
 from crackcore.progress import Progress, unheard
 from crackcore.projects import backups, frames, known, layout, opening, photo_paths, reading
 from crackcore.projects.backups import Backup, backups_of, restore_backup
 from crackcore.projects.checking import CheckReport, Finding, check_file, check_photos
 from crackcore.projects.content import decoded
-from crackcore.projects.frames import PredictionFacts
 from crackcore.projects.header import Header
-from crackcore.projects.journal import Location
 from crackcore.projects.opening import Opened, Recovery
-from crackcore.projects.pending import ImagePending
-from crackcore.projects.planes import PackedPlane
+from crackcore.projects.pixels import Pixels
 from crackcore.projects.reading import Snapshot
 from crackcore.projects.records import ProjectFacts, check_record
 from crackcore.projects.saving import BodyRequest, build_body
@@ -72,11 +68,10 @@ class ProjectStore:
         self.recovered = opened.recovered
         self.backup_problem = ""
         self.outside_allowed = opened.trusted
-        self._snapshot = opened.snapshot
         self._content = opened.content
         self._journal = opened.journal
         self._lock = opened.lock
-        self._migrated = opened.migrated_body
+        self._pixels = Pixels(opened.snapshot, opened.content, opened.journal, opened.migrated_body)
         self._last_backup: float | None = None
         self._closed = False
 
@@ -116,18 +111,19 @@ class ProjectStore:
     def close(self, *, save: bool = True, progress: Progress = unheard) -> None:
         """Let go of the project; may be called twice.
 
-        With `save`, changes are folded in first; if that fails the error is raised after everything
-        was let go, and the changes are still in the journal for the next time.
+        With `save`, changes are folded in first, unless somebody only looked around: where they
+        looked stays in the journal, and the file as it is. If the save fails, the error is raised
+        after everything was let go; the changes are still in the journal for the next time.
         """
         if self._closed:
             return
         try:
-            if save and not self.read_only and self.unsaved:
+            if save and not self.read_only and self._worth_saving:
                 self.save(progress)
         finally:
             self._closed = True
             self._journal.close()
-            self._snapshot.close()
+            self._pixels.snapshot.close()
             if self._lock is not None:
                 self._lock.release()
 
@@ -153,7 +149,7 @@ class ProjectStore:
     @property
     def generation(self) -> int:
         """How often the project was saved."""
-        return self._snapshot.header.generation
+        return self._pixels.snapshot.header.generation
 
     @property
     def pending(self) -> int:
@@ -163,7 +159,11 @@ class ProjectStore:
     @property
     def unsaved(self) -> bool:
         """Whether a save would write anything."""
-        return bool(self.pending) or self._migrated is not None
+        return bool(self.pending) or self._pixels.migrated is not None
+
+    @property
+    def _worth_saving(self) -> bool:
+        return self.unsaved and not self._content.pending.only_looked_around
 
     @property
     def wants_checkpoint(self) -> bool:
@@ -206,66 +206,24 @@ class ProjectStore:
 
     # ------------------------------------------------------------ reading
 
-    def _body(self) -> contextlib.AbstractContextManager[h5py.File]:
-        """The body of the last save, for the length of a `with` block."""
-        return reading.body_of(self._snapshot, self._migrated)
-
-    @contextlib.contextmanager
-    def _stored(self, image_id: str) -> Iterator[h5py.Group | None]:
-        """What the last save holds of an image, or None."""
-        entry = self._content.entry(image_id)
-        if entry is not None and entry.fresh:
-            yield None
-            return
-        with self._body() as h5:
-            yield reading.image_group(h5, image_id)
-
     def read_hand(self, image_id: str) -> HandPlane:
         """The hand plane, uint8 (H, W), all 0 when nobody touched the image."""
-        size = self._content.size_of(image_id)
-        with self._stored(image_id) as group:
-            plane = None if group is None else reading.read_plane(group, layout.BY_HAND, size)
-        if plane is None:
-            plane = np.zeros(size, np.uint8)
-        entry = self._content.entry(image_id)
-        for patch in entry.patches if entry else ():
-            patch.write_after(plane)
-        return plane
+        return self._pixels.hand(image_id)
 
     def has_prediction(self, image_id: str) -> bool:
         """Whether a model has looked at this image; no pixel is read."""
-        size = self._content.size_of(image_id)
-        entry = self._content.entry(image_id)
-        if entry is not None and entry.prediction is not None:
-            return True
-        with self._stored(image_id) as group:
-            return group is not None and reading.plane_dataset(group, layout.SCORE, size) is not None
+        return self._pixels.has_prediction(image_id)
 
     def read_prediction(self, image_id: str) -> Prediction | None:
         """The newest prediction, or None when no model has looked at this image."""
-        size = self._content.size_of(image_id)
-        entry = self._content.entry(image_id)
-        if entry is not None and entry.prediction is not None:
-            facts, plane = self._journaled_prediction(entry)
-            return facts.with_score(plane)
-        with self._stored(image_id) as group:
-            return None if group is None else reading.read_prediction(group, size)
+        return self._pixels.prediction(image_id)
 
     def read_frozen(self, image_id: str) -> ClassMask | None:
         """What was shown when the image was approved, uint8 (H, W), or None."""
-        size = self._content.size_of(image_id)
-        entry = self._content.entry(image_id)
-        if entry is not None and entry.frozen is not None:
-            return self._journaled_mask(entry).unpacked()
-        if entry is not None and entry.let_go:
-            return None
-        with self._stored(image_id) as group:
-            return None if group is None else reading.read_plane(group, layout.FROZEN, size)
+        return self._pixels.frozen(image_id)
 
     def read_shown(self, image_id: str) -> ClassMask:
         """What is shown, exported and measured, uint8 (H, W); see `masks.threshold.shown_mask`."""
-        from crackcore.masks.threshold import shown_mask
-
         frozen = self.read_frozen(image_id)
         prediction = self.read_prediction(image_id) if frozen is None else None
         return shown_mask(
@@ -274,23 +232,6 @@ class ProjectStore:
             threshold=self._content.record(image_id).threshold,
             frozen=frozen,
         )
-
-    def _journaled_prediction(self, entry: ImagePending) -> tuple[PredictionFacts, PackedPlane]:
-        assert entry.prediction is not None
-        head, blob = self._journaled(entry.prediction)
-        return PredictionFacts.from_entry(head), PackedPlane.from_bytes(blob)
-
-    def _journaled_mask(self, entry: ImagePending) -> PackedPlane:
-        assert entry.frozen is not None
-        return PackedPlane.from_bytes(self._journaled(entry.frozen)[1])
-
-    def _journaled(self, location: Location) -> tuple[dict[str, Any], bytes]:
-        try:
-            return frames.split(self._journal.read(location))
-        except CrackError as error:
-            if self.read_only:  # the window that writes has saved, and emptied its journal
-                raise reading.changed_elsewhere(self.path) from error
-            raise
 
     def photo_path(self, record: ImageRecord) -> Path:
         """Where the photo of a record should lie; not checked to exist.
@@ -303,7 +244,7 @@ class ProjectStore:
     def allow_outside(self) -> None:
         """The person said that pictures outside the project's folder may be opened; remembered."""
         self.outside_allowed = True
-        known.remember(self._snapshot.header)
+        known.remember(self._pixels.snapshot.header)
 
     # ------------------------------------------------------------ saving
 
@@ -327,13 +268,16 @@ class ProjectStore:
         not_synced: FileProblem | None = None
         with storage.staged(self.path, header.to_bytes(), body, progress=progress) as temporary:
             self._refuse_if_changed(progress)
+            written = Snapshot.written(temporary, self.path, header)
             try:
                 storage.put_in_place(temporary, self.path)
             except storage.FolderNotSynced as error:
                 not_synced = error
-        self._snapshot.close()
-        self._snapshot = Snapshot.written(self.path, header)
-        self._migrated = None
+            except BaseException:
+                written.close()
+                raise
+        self._pixels.snapshot.close()
+        self._pixels.snapshot, self._pixels.migrated = written, None
         self._content.forget_pending()
         known.remember(header)
         if not_synced is not None:
@@ -369,7 +313,7 @@ class ProjectStore:
         details: dict[str, Any],
         progress: Progress,
     ) -> bytes:
-        with self._body() as h5:
+        with self._pixels.body() as h5:
             request = BodyRequest(
                 project_uuid,
                 self._content.facts,
@@ -377,8 +321,8 @@ class ProjectStore:
                 extra=self._content.extra,
                 source=h5,
                 pending=self._content.pending.images,
-                prediction_of=self._journaled_prediction,
-                frozen_of=self._journaled_mask,
+                prediction_of=self._pixels.journaled_prediction,
+                frozen_of=self._pixels.journaled_mask,
                 what=what,
                 details=details,
             )
@@ -400,7 +344,7 @@ class ProjectStore:
         if not self.path.exists():
             return  # removed or renamed by somebody: writing it again harms nobody
         try:
-            ours = reading.read_header(self.path).identity == self._snapshot.header.identity
+            ours = reading.read_header(self.path).identity == self._pixels.snapshot.header.identity
         except CrackError:
             ours = False
         if not ours:
@@ -415,7 +359,7 @@ class ProjectStore:
         body = self._build(uuid4().bytes, self._content.records, "saved as conflict copy", {}, progress)
         _write(where, body, progress)
         self.read_only_reason = f"{name} was saved elsewhere; your changes are in {shown_name(where)}."
-        self._journal.empty(self._snapshot.header)
+        self._journal.empty(self._pixels.snapshot.header)
         raise ProjectChangedElsewhere(
             f"{name} was saved by another window or computer meanwhile.",
             hint=f"Your changes were saved beside it, in {shown_name(where)}.",
@@ -447,9 +391,9 @@ class ProjectStore:
         for entry in self._content.pending.images.values():
             try:
                 if entry.prediction is not None:
-                    self._journaled_prediction(entry)
+                    self._pixels.journaled_prediction(entry)
                 if entry.frozen is not None:
-                    self._journaled_mask(entry)
+                    self._pixels.journaled_mask(entry)
             except (CrackError, ValueError):
                 findings.append(Finding("journal", "A step in the journal is damaged."))
         photos = check_photos(self._photo_paths(), len(self._content.records), progress)
