@@ -110,7 +110,9 @@ def sentence(error: BaseException) -> str:
     )
 
 
-def message_for(error: BaseException, *, about: str = "", ways: tuple[Way, ...] = (), key: str = "") -> Message:
+def message_for(
+    error: BaseException, *, about: str = "", ways: tuple[Way, ...] = (), key: str = ""
+) -> Message:
     text = f"{about} {sentence(error)}".strip()
     return Message(text, Kind.ERROR, ways, key or f"error:{text}", stays=True)
 
@@ -191,7 +193,11 @@ def start_log(state: Path) -> tuple[Path, TextIO]:
     folder = state / "log"
     folder.mkdir(parents=True, exist_ok=True)
     out = logging.handlers.RotatingFileHandler(
-        folder / "crackscope.log", maxBytes=1_000_000, backupCount=3, encoding="utf-8", errors="backslashreplace"
+        folder / "crackscope.log",
+        maxBytes=1_000_000,
+        backupCount=3,
+        encoding="utf-8",
+        errors="backslashreplace",
     )
     out.setFormatter(_PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()

@@ -54,10 +54,9 @@ class Settings:
     checkpoint_strokes: int = setting(
         300, "Fold the journal into the project every", unit="steps", low=20, high=5000
     )
-    loaded_mb: int = setting(
-        1024, "Memory for pictures kept ready", unit="MB", low=128, high=65536
-    )
+    loaded_mb: int = setting(1024, "Memory for pictures kept ready", unit="MB", low=128, high=65536)
     model: str = setting("", "Model", shown=False)
+    geometry: str = setting("", "Size and place of the window", shown=False)
     recent: tuple[str, ...] = setting((), "Recent projects", shown=False)
 
     def with_value(self, name: str, value: Any) -> Settings:
@@ -76,7 +75,8 @@ class Settings:
 
 
 def facts_of(name: str) -> SettingFacts:
-    return _FIELDS[name].metadata["facts"]
+    facts: SettingFacts = _FIELDS[name].metadata["facts"]
+    return facts
 
 
 def names() -> tuple[str, ...]:
@@ -96,16 +96,20 @@ def from_deviations(raw: dict[str, Any]) -> Settings:
 
 
 def _checked(entry: Field[Any], value: Any) -> Any:
-    facts: SettingFacts = entry.metadata["facts"]
+    facts = facts_of(entry.name)
     if isinstance(entry.default, tuple):
         if not isinstance(value, (tuple, list)) or not all(isinstance(v, str) for v in value):
             raise ValueError(f"{entry.name} must be a list of texts")
         return tuple(value)
-    if isinstance(value, bool) or not isinstance(value, type(entry.default)):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, type(entry.default))
+        or not isinstance(value, (int, str))
+    ):
         raise ValueError(f"{entry.name} cannot be {value!r}")
     if facts.choices and value not in [choice for choice, _ in facts.choices]:
         raise ValueError(f"{entry.name} cannot be {value!r}")
-    if facts.high and not facts.low <= value <= facts.high:
+    if facts.high and isinstance(value, int) and not facts.low <= value <= facts.high:
         raise ValueError(f"{entry.name} must lie between {facts.low} and {facts.high}")
     return value
 

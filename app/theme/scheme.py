@@ -136,41 +136,54 @@ QDockWidget::title {{ background: {s.ground}; padding: 7px 10px 5px 10px; border
 QStatusBar {{ background: {s.ground}; border-top: 1px solid {s.line}; }}
 QStatusBar::item {{ border: none; }}
 QStatusBar QLabel {{ color: {s.text_soft}; padding: 0 6px; }}
-QPushButton {{ background: {s.raised}; border: 1px solid {s.line}; border-radius: {RADIUS}px; padding: 5px 12px; }}
+QPushButton {{
+    background: {s.raised}; border: 1px solid {s.line}; border-radius: {RADIUS}px;
+    padding: 5px 12px; }}
 QPushButton:hover {{ background: {s.hover}; }}
 QPushButton:pressed {{ background: {s.line}; }}
 QPushButton:focus {{ border-color: {s.accent}; }}
 QPushButton:disabled {{ color: {s.text_off}; background: {s.ground}; }}
-QPushButton[primary="true"] {{ background: {s.accent}; color: {s.accent_text}; border-color: {s.accent}; font-weight: 600; }}
-QPushButton[primary="true"]:disabled {{ background: {s.hover}; color: {s.text_off}; border-color: {s.line}; }}
-QPushButton[chip="true"] {{ padding: 2px 8px; border-radius: 10px; color: {s.text_soft}; background: transparent; }}
+QPushButton[primary="true"] {{
+    background: {s.accent}; color: {s.accent_text}; border-color: {s.accent}; font-weight: 600; }}
+QPushButton[primary="true"]:disabled {{
+    background: {s.hover}; color: {s.text_off}; border-color: {s.line}; }}
+QPushButton[chip="true"] {{
+    padding: 2px 8px; border-radius: 10px; color: {s.text_soft}; background: transparent; }}
 QPushButton[chip="true"]:hover {{ background: {s.hover}; }}
-QPushButton[chip="true"]:checked {{ background: {s.accent}; color: {s.accent_text}; border-color: {s.accent}; }}
+QPushButton[chip="true"]:checked {{
+    background: {s.accent}; color: {s.accent_text}; border-color: {s.accent}; }}
 QLineEdit, QAbstractSpinBox, QComboBox, QPlainTextEdit {{
     background: {s.raised}; border: 1px solid {s.line}; border-radius: {RADIUS}px; padding: 4px 6px;
     selection-background-color: {s.accent}; selection-color: {s.accent_text}; }}
-QLineEdit:focus, QAbstractSpinBox:focus, QComboBox:focus, QPlainTextEdit:focus {{ border-color: {s.accent}; }}
-QLineEdit:disabled, QAbstractSpinBox:disabled, QComboBox:disabled {{ color: {s.text_off}; background: {s.ground}; }}
+QLineEdit:focus, QAbstractSpinBox:focus, QComboBox:focus, QPlainTextEdit:focus {{
+    border-color: {s.accent}; }}
+QLineEdit:disabled, QAbstractSpinBox:disabled, QComboBox:disabled {{
+    color: {s.text_off}; background: {s.ground}; }}
 QComboBox::drop-down {{ border: none; width: 20px; }}
 QListView, QTreeView, QTableView {{ background: {s.raised}; border: none; outline: none; }}
 QScrollBar:vertical {{ background: transparent; width: 11px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: 11px; margin: 0; }}
-QScrollBar::handle {{ background: {s.line}; border-radius: 4px; margin: 2px; min-height: 28px; min-width: 28px; }}
+QScrollBar::handle {{
+    background: {s.line}; border-radius: 4px; margin: 2px; min-height: 28px; min-width: 28px; }}
 QScrollBar::handle:hover {{ background: {s.text_off}; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
-QProgressBar {{ background: {s.hover}; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }}
+QProgressBar {{
+    background: {s.hover}; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }}
 QProgressBar::chunk {{ background: {s.accent}; border-radius: 3px; }}
 QSlider::groove:horizontal {{ background: {s.line}; height: 4px; border-radius: 2px; }}
 QSlider::sub-page:horizontal {{ background: {s.accent}; border-radius: 2px; }}
-QSlider::handle:horizontal {{ background: {s.raised}; border: 2px solid {s.accent}; width: 10px; height: 10px; margin: -5px 0; border-radius: 7px; }}
+QSlider::handle:horizontal {{
+    background: {s.raised}; border: 2px solid {s.accent}; width: 10px; height: 10px; margin: -5px 0;
+    border-radius: 7px; }}
 QSlider::handle:horizontal:disabled {{ border-color: {s.text_off}; }}
 QSlider::sub-page:horizontal:disabled {{ background: {s.line}; }}
 QToolTip {{ background: {s.raised}; color: {s.text}; border: 1px solid {s.line}; padding: 4px 6px; }}
 QLabel[soft="true"] {{ color: {s.text_soft}; }}
 QLabel[title="true"] {{ font-size: 20pt; font-weight: 600; }}
 QLabel[heading="true"] {{ font-weight: 600; }}
-QLabel[chip="true"] {{ border: 1px solid {s.line}; border-radius: 9px; padding: 1px 8px; color: {s.text_soft}; }}
+QLabel[chip="true"] {{
+    border: 1px solid {s.line}; border-radius: 9px; padding: 1px 8px; color: {s.text_soft}; }}
 """
 
 

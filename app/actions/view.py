@@ -1,0 +1,103 @@
+"""View: zoom, overlay, panels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PySide6.QtWidgets import QDockWidget
+
+from app.actions.action import Action, Scope, with_image
+from app.document import LayerOptions
+
+ZOOM_STEP = 1.4142
+
+
+def set_layers(scope: Scope, options: LayerOptions) -> None:
+    """The one way to change what is drawn: canvas and panel hear of it together."""
+    scope.layers.set_options(options)
+    scope.canvas.set_layers(options)
+
+
+def fit(scope: Scope) -> None:
+    scope.canvas.fit()
+
+
+def actual_size(scope: Scope) -> None:
+    scope.canvas.actual_size()
+
+
+def zoom_in(scope: Scope) -> None:
+    scope.canvas.zoom_by(ZOOM_STEP)
+
+
+def zoom_out(scope: Scope) -> None:
+    scope.canvas.zoom_by(1 / ZOOM_STEP)
+
+
+def toggle_overlay(scope: Scope) -> None:
+    options = scope.layers.options
+    set_layers(scope, replace(options, overlay_visible=not options.overlay_visible))
+
+
+def toggle_outline(scope: Scope) -> None:
+    options = scope.layers.options
+    set_layers(scope, replace(options, outline=not options.outline, overlay_visible=True))
+
+
+def toggle_score(scope: Scope) -> None:
+    options = scope.layers.options
+    set_layers(scope, replace(options, score_visible=not options.score_visible))
+
+
+def toggle_panels(scope: Scope) -> None:
+    docks = scope.window.findChildren(QDockWidget)
+    show = not any(dock.isVisible() for dock in docks)
+    for dock in docks:
+        dock.setVisible(show)
+
+
+def toggle_full_screen(scope: Scope) -> None:
+    window = scope.window
+    if window.isFullScreen():
+        window.showNormal()
+    else:
+        window.showFullScreen()
+
+
+ACTIONS = (
+    Action("view.fit", "Fit", fit, ("F", "Ctrl+0"), "zoom-fit", with_image),
+    Action("view.actual-size", "Actual size", actual_size, ("Shift+F", "Ctrl+1"), "zoom-actual", with_image),
+    Action(
+        "view.zoom-in", "Zoom in", zoom_in, ("+", "Ctrl++", "Ctrl+="), "zoom-in", with_image, repeats=True
+    ),
+    Action("view.zoom-out", "Zoom out", zoom_out, ("-", "Ctrl+-"), "zoom-out", with_image, repeats=True),
+    Action(
+        "view.overlay",
+        "Mask (hold H to peek under it)",
+        toggle_overlay,
+        (),  # H belongs to the window: a tap toggles, holding peeks
+        "eye",
+        with_image,
+        lambda scope: scope.layers.options.overlay_visible,
+    ),
+    Action(
+        "view.outline",
+        "Mask as outline",
+        toggle_outline,
+        ("O",),
+        "outline",
+        with_image,
+        lambda scope: scope.layers.options.outline,
+    ),
+    Action(
+        "view.score",
+        "Score of the model",
+        toggle_score,
+        ("M",),
+        "heat",
+        with_image,
+        lambda scope: scope.layers.options.score_visible,
+    ),
+    Action("view.panels", "Side panels", toggle_panels, ("Tab",), "panel"),
+    Action("view.full-screen", "Full screen", toggle_full_screen, ("F11",)),
+)

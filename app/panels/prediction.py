@@ -1,0 +1,225 @@
+"""Model, device, predict buttons and the threshold of the present image."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.document import Document
+from app.messages import Kind, Message
+from app.panels.range_slider import RangeSlider
+from app.session import Session
+from app.theme.scheme import SPACE
+from crackcore.domain.image_record import Threshold
+
+
+class PredictionPanel(QWidget):
+    """Shows and changes what decides where the model's score becomes a crack."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._document: Document | None = None
+
+        self.models = QComboBox()
+        self.models.setAccessibleName("Model")
+        self.models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.models.setMinimumContentsLength(14)
+        self.models.activated.connect(lambda index: session.predicting.choose(self.models.itemData(index)))
+        self.about = QLabel()
+        self.about.setTextFormat(Qt.TextFormat.PlainText)
+        self.about.setWordWrap(True)
+        self.about.setProperty("soft", True)
+
+        self.predict_this = QPushButton("Predict this")
+        self.predict_this.setProperty("primary", True)
+        self.predict_all = QPushButton("Predict all")
+        for button in (self.predict_this, self.predict_all):
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(SPACE)
+        buttons.addWidget(self.predict_this, 1)
+        buttons.addWidget(self.predict_all, 1)
+
+        self.slider = RangeSlider()
+        self.slider.setToolTip(
+            "Drag to move the threshold.\nShift-drag pulls a second handle out: scores between the two count "
+            "only where they are joined to a certain crack.\nDouble-click brings the handles together."
+        )
+        self.low, self.high = _percent("Threshold, low"), _percent("Threshold, high")
+        self.for_all = QPushButton("Use for all not approved")
+        self.for_all.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.for_all.clicked.connect(self._use_for_all)
+        numbers = QGridLayout()
+        numbers.setHorizontalSpacing(SPACE)
+        low_label, high_label = QLabel("Possible from"), QLabel("Certain from")
+        low_label.setBuddy(self.low)
+        high_label.setBuddy(self.high)
+        for column, (label, box) in enumerate(((low_label, self.low), (high_label, self.high))):
+            label.setProperty("soft", True)
+            numbers.addWidget(label, 0, column)
+            numbers.addWidget(box, 1, column)
+        self.state = QLabel()
+        self.state.setTextFormat(Qt.TextFormat.PlainText)
+        self.state.setWordWrap(True)
+        self.state.setProperty("soft", True)
+
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE + 2, SPACE, SPACE + 2, SPACE + 2)
+        layout.setSpacing(SPACE)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setHorizontalSpacing(SPACE)
+        form.addRow("Model", self.models)
+        layout.addLayout(form)
+        layout.addWidget(self.about)
+        layout.addLayout(buttons)
+        heading = QLabel("Threshold")
+        heading.setProperty("heading", True)
+        layout.addSpacing(SPACE // 2)
+        layout.addWidget(heading)
+        layout.addWidget(self.slider)
+        layout.addLayout(numbers)
+        layout.addWidget(self.for_all)
+        layout.addWidget(self.state)
+        layout.addStretch(1)
+
+        self.slider.moved.connect(lambda low, high: self._set(low, high, final=False))
+        self.slider.released.connect(lambda low, high: self._set(low, high, final=True))
+        self.low.valueChanged.connect(self._low_typed)
+        self.high.valueChanged.connect(self._high_typed)
+        session.document_changed.connect(self._follow)
+        session.project_changed.connect(self._refresh)
+        session.predicting.models_changed.connect(self._refresh_models)
+        session.predicting.changed.connect(self._refresh)
+        self._refresh_models()
+        self._follow()
+
+    # -------------------------------------------------------------- following
+
+    def _follow(self) -> None:
+        if self._document is not None:
+            for signal in _signals(self._document):
+                signal.disconnect(self._refresh)
+        self._document = self._session.document
+        if self._document is not None:
+            for signal in _signals(self._document):
+                signal.connect(self._refresh)
+        self._refresh()
+
+    def _refresh_models(self) -> None:
+        predicting = self._session.predicting
+        self.models.clear()
+        for model in predicting.models:
+            self.models.addItem(model.name, model.name)
+        chosen = predicting.model
+        if chosen is None:
+            self.models.addItem("None installed" if predicting.models_known else "Looking for models…", "")
+            self.models.setEnabled(False)
+            self.about.setText("")
+        else:
+            self.models.setEnabled(True)
+            self.models.setCurrentIndex(self.models.findData(chosen.name))
+            size = f"{chosen.bytes / 1e6:.1f} MB"
+            words = [
+                w for w in (chosen.spec.summary, f"{size}, {chosen.spec.licence or 'no licence stated'}") if w
+            ]
+            self.about.setText("\n".join(words))
+        self.about.setVisible(bool(self.about.text()))
+        self._refresh()
+
+    def _refresh(self) -> None:
+        session, document = self._session, self._document
+        ready = document is not None and document.is_loaded
+        self.predict_this.setEnabled(ready and session.predicting.can_predict)
+        self.predict_all.setEnabled(session.predicting.can_predict and bool(session.project.images))
+        self.predict_all.setText("Predict all" if session.predicting.batch is None else "Stop")
+        if session.predicting.batch is not None:
+            self.predict_all.setEnabled(True)
+        frozen = document is not None and document.frozen is not None
+        movable = ready and not frozen and not session.read_only
+        for widget in (self.slider, self.low, self.high, self.for_all):
+            widget.setEnabled(movable)
+        if document is not None:
+            threshold = document.threshold
+            self.slider.set_value(threshold.low, threshold.high)
+            for box, step in ((self.low, threshold.low), (self.high, threshold.high)):
+                box.blockSignals(True)
+                box.setValue(step / 255 * 100)
+                box.blockSignals(False)
+        self.state.setText(self._state_text())
+        self.state.setVisible(bool(self.state.text()))
+
+    def _state_text(self) -> str:
+        document = self._document
+        if document is None:
+            return ""
+        if document.record.reason:
+            return f"Not analysed: {document.record.reason}"
+        if document.frozen is not None:
+            return "Approved: the mask is frozen. Reopen it (Review, Reopen) to move the threshold."
+        if document.prediction is None:
+            return "Not predicted yet."
+        prediction = document.prediction
+        seconds = f" in {prediction.seconds:.1f} s" if prediction.seconds else ""
+        return f"Predicted by {prediction.model}{seconds}."
+
+    # -------------------------------------------------------------- changing
+
+    def _set(self, low: int, high: int, *, final: bool) -> None:
+        if self._document is not None:
+            self._document.set_threshold(Threshold(low, high), final=final)
+
+    def _low_typed(self, percent: float) -> None:
+        low, high = _step(percent), self.slider.value[1]
+        was_one = self.slider.value[0] == high
+        self._set(low, low if was_one else max(low, high), final=True)
+
+    def _high_typed(self, percent: float) -> None:
+        low, high = self.slider.value[0], _step(percent)
+        self._set(min(low, high), high, final=True)
+
+    def _use_for_all(self) -> None:
+        low, high = self.slider.value
+        changed = self._session.threshold_for_all_open(Threshold(low, high))
+        text = "Every picture had this threshold already."
+        if changed:
+            pictures = "1 picture" if changed == 1 else f"{changed} pictures"
+            text = f"The threshold is used for {pictures} more. Approved ones were left as they are."
+        self._session.tell(Message(text, Kind.DONE, key="threshold"))
+
+
+def _percent(name: str) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setRange(100 / 255, 100)
+    box.setDecimals(1)
+    box.setSingleStep(1)
+    box.setSuffix(" %")
+    box.setKeyboardTracking(False)
+    box.setAccessibleName(name)
+    box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    return box
+
+
+def _step(percent: float) -> int:
+    return min(255, max(1, round(percent / 100 * 255)))
+
+
+def _signals(document: Document):  # type: ignore[no-untyped-def]
+    return (
+        document.threshold_changed,
+        document.prediction_changed,
+        document.frozen_changed,
+        document.record_changed,
+        document.loaded,
+    )

@@ -1,0 +1,418 @@
+"""Ask the chosen model about one image or about all of them, and take only answers still wanted."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from app.document import Document, ScorePlanes, score_planes
+from app.jobs import Job
+from app.jobs.predict import (
+    PredictRequest,
+    WarmPredictor,
+    device_job,
+    models_job,
+    predict_job,
+    read_for_prediction_job,
+)
+from app.messages import Kind, Message, message_for, sentence
+from crackcore.arrays import RgbImage
+from crackcore.domain.image_record import Review, Threshold
+from crackcore.domain.prediction import Prediction, PredictSettings
+from crackcore.errors import DeviceProblem, ModelProblem, NotAnalysed
+from crackcore.names import shown_name, unescaped
+from crackcore.progress import Progress
+
+if TYPE_CHECKING:
+    from app.session.session import Session
+    from crackcore.models.catalogue import InstalledModel
+
+READ_AHEAD = 1
+
+
+@dataclass
+class Batch:
+    """Predict all, under way."""
+
+    ids: tuple[str, ...]
+    at: int = 0
+    part: float = 0.0  # of the image being predicted
+    failed: list[str] = field(default_factory=list)
+    unreadable: set[str] = field(default_factory=set)
+    started_at: float = field(default_factory=time.monotonic)
+    reading: dict[str, Job] = field(default_factory=dict)
+    ready: dict[str, RgbImage] = field(default_factory=dict)
+    job: Job | None = None
+
+    @property
+    def total(self) -> int:
+        return len(self.ids)
+
+    @property
+    def remaining_s(self) -> float | None:
+        """From the pace so far; None while there is none."""
+        gone = self.at + self.part
+        if gone < 0.5:
+            return None
+        return (time.monotonic() - self.started_at) / gone * (self.total - gone)
+
+
+class Predicting(QObject):
+    """Belongs to the session."""
+
+    changed = Signal()  # a batch began, moved on or ended; something is being predicted or not
+    models_changed = Signal()
+    device_changed = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self._warm = WarmPredictor()
+        self._serials: Counter[str] = Counter()
+        self._arriving: Counter[str] = Counter()
+        self._singles: dict[str, Job] = {}
+        self._when_models_known = False
+        self._device_asked = False
+        self.models: tuple[InstalledModel, ...] = ()
+        self.models_known = False
+        self.device_text = ""
+        self.batch: Batch | None = None
+
+    # -------------------------------------------------------------- model and device
+
+    @property
+    def model(self) -> InstalledModel | None:
+        """The chosen model, or the first one installed."""
+        wish = self._session.settings.value.model
+        for model in self.models:
+            if model.name == wish:
+                return model
+        return self.models[0] if self.models else None
+
+    def choose(self, name: str) -> None:
+        self._session.settings.set("model", name)
+        self.models_changed.emit()
+
+    def look_for_models(self) -> None:
+        job = models_job()
+        job.succeeded.connect(self._models_came)
+        job.failed.connect(self._session.tell_error)
+        self._session.lanes.cpu.submit(job, replaces="models")
+
+    def look_for_device(self) -> None:
+        """Imports torch on the device lane, so only once there is something to predict."""
+        if self._device_asked:
+            return
+        self._device_asked = True
+        job = device_job()
+        job.succeeded.connect(self._device_came)
+        job.failed.connect(self._session.tell_error)
+        self._session.lanes.device.submit(job)
+
+    def _models_came(self, models: list[InstalledModel]) -> None:
+        self.models, self.models_known = tuple(models), True
+        self.models_changed.emit()
+        if self._when_models_known:
+            self._when_models_known = False
+            self.predict_new_when_possible()
+
+    def _device_came(self, text: str) -> None:
+        self.device_text = text
+        self.device_changed.emit()
+
+    # -------------------------------------------------------------- wishes
+
+    @property
+    def can_predict(self) -> bool:
+        return self.model is not None and self._session.is_open and not self._session.read_only
+
+    def is_predicting(self, image_id: str) -> bool:
+        return image_id in self._singles
+
+    def is_about(self, image_id: str) -> bool:
+        """Whether an answer for this image is being put in place, so that its arrays must stay."""
+        return self._arriving[image_id] > 0
+
+    def predict_this(self) -> None:
+        document = self._session.document
+        if document is None or not document.is_loaded or not self._has_model():
+            return
+        assert document.photo_levels is not None
+        image_id = document.record.id
+        job = self._submit(image_id, document.photo_levels[0], shown=True)
+        self._singles[image_id] = job
+
+        def over() -> None:
+            if self._singles.get(image_id) is job:
+                del self._singles[image_id]
+            self.changed.emit()
+
+        job.failed.connect(lambda error: self._single_failed(image_id, error))
+        job.ended.connect(over)
+        self.changed.emit()
+
+    def predict_all(self) -> None:
+        """All images without an answer; if there is none, all that are not approved once more."""
+        session = self._session
+        if not session.is_open or session.read_only or not self._has_model():
+            return
+        images = session.project.images
+        ids = tuple(r.id for r in images if r.review in (Review.NEW, Review.FAILED))
+        if not ids:
+            ids = tuple(r.id for r in images if r.review is not Review.APPROVED)
+            model = self.model
+            if ids and model is not None:
+                session.tell(
+                    Message(
+                        f"Every picture has a prediction. Predicting the {len(ids)} not approved ones "
+                        f"again with {model.name}; what was drawn by hand stays.",
+                        key="predict-all",
+                    )
+                )
+        if not ids:
+            session.tell(Message("Every picture is approved; nothing to predict.", key="predict-all"))
+            return
+        self._start(ids)
+
+    def predict_new_when_possible(self) -> None:
+        """For the samples: begin by itself, as soon as the models are known."""
+        if not self.models_known:
+            self._when_models_known = True
+        elif self.model is not None and not self._session.read_only:
+            ids = tuple(r.id for r in self._session.project.images if r.review is Review.NEW)
+            here = self._session.shown_id
+            self._start(tuple(sorted(ids, key=lambda i: i != here)))
+
+    def stop_batch(self) -> None:
+        """Stop Predict all; what is done stays done."""
+        batch, self.batch = self.batch, None
+        if batch is None:
+            return
+        for job in batch.reading.values():
+            self._session.lanes.cancel(job)
+        if batch.job is not None:
+            self._session.lanes.cancel(batch.job)
+        self.changed.emit()
+
+    def stop(self) -> None:
+        """The project is being closed: nothing that comes back from now on counts."""
+        self.stop_batch()
+        for job in list(self._singles.values()):
+            self._session.lanes.cancel(job)
+        self._serials.clear()
+        self._when_models_known = False
+
+    def _has_model(self) -> bool:
+        if self.model is not None:
+            return True
+        text = (
+            "No model is installed. Put a model file (.safetensors) into the models folder."
+            if self.models_known
+            else "The models are still being looked up; try again in a moment."
+        )
+        self._session.tell(Message(text, Kind.WARNING, key="no-model"))
+        return False
+
+    # -------------------------------------------------------------- one image
+
+    def _submit(self, image_id: str, pixels: RgbImage, *, shown: bool) -> Job:
+        session, model = self._session, self.model
+        assert model is not None
+        store = session.store
+        self._serials[image_id] += 1
+        serial = self._serials[image_id]
+        request = PredictRequest(
+            image_id,
+            pixels,
+            model,
+            PredictSettings(device=session.settings.value.device),
+            unescaped(session.record(image_id).file),
+        )
+        job = predict_job(request, self._warm, shown=shown)
+
+        def answered(prediction: Prediction) -> None:
+            self._device_asked = True
+            if not self.device_text and prediction.device:
+                self._device_came(prediction.device)
+            if session.store is store and self._serials[image_id] == serial:
+                self._arrive(image_id, serial, prediction, model)
+
+        job.succeeded.connect(answered)
+        session.lanes.device.submit(job, replaces=f"predict:{image_id}")
+        return job
+
+    def _arrive(self, image_id: str, serial: int, prediction: Prediction, model: InstalledModel) -> None:
+        """Put an answer in place: by way of the cpu lane if its image is in memory."""
+        session, store = self._session, self._session.store
+        if image_id not in session.project:
+            return
+        default = self._default_threshold(image_id, model)
+        document = session.document_of(image_id)
+        if document is None:
+            session.keep_prediction(image_id, prediction)
+            if default is not None:
+                session.keep_record(replace(session.record(image_id), threshold=default))
+            return
+        hand, revision = document.hand, document.revision
+        assert hand is not None
+
+        def arrange(progress: Progress) -> ScorePlanes:
+            return score_planes(prediction.score, hand, revision=revision)
+
+        def arranged(planes: ScorePlanes) -> None:
+            if session.store is not store or self._serials[image_id] != serial:
+                return
+            self._take(document, prediction, planes, default)
+
+        def over() -> None:
+            self._arriving[image_id] -= 1
+
+        self._arriving[image_id] += 1
+        job = Job("Showing the answer", arrange, shown=False)
+        job.succeeded.connect(arranged)
+        job.failed.connect(session.tell_error)
+        job.ended.connect(over)
+        session.lanes.cpu.submit(job)
+
+    def _take(
+        self, document: Document, prediction: Prediction, planes: ScorePlanes, default: Threshold | None
+    ) -> None:
+        document.set_prediction(prediction, planes)
+        if default is not None:
+            document.set_threshold(default, final=True)
+
+    def _default_threshold(self, image_id: str, model: InstalledModel) -> Threshold | None:
+        """The threshold a model was measured at, for images where nobody has moved it."""
+        record = self._session.record(image_id)
+        step = min(255, max(1, math.ceil(model.spec.threshold * 255)))
+        if record.review not in (Review.NEW, Review.FAILED) or record.threshold != Threshold():
+            return None
+        return None if step == Threshold().low else Threshold(step, step)
+
+    def _single_failed(self, image_id: str, error: BaseException) -> None:
+        self._session.tell(message_for(error, key="predict"))
+        self._note_failure(image_id, error)
+
+    def _note_failure(self, image_id: str, error: BaseException) -> None:
+        """Keep why an image was not analysed. "No cracks" is never said instead."""
+        session = self._session
+        if image_id not in session.project or isinstance(error, DeviceProblem):
+            return
+        reason = sentence(error)
+        document = session.document_of(image_id)
+        if document is not None:
+            document.set_failed(reason)
+            return
+        record = session.record(image_id)
+        review = Review.FAILED if record.review is Review.NEW else record.review
+        session.keep_record(replace(record, review=review, reason=reason))
+
+    # -------------------------------------------------------------- all images
+
+    def _start(self, ids: tuple[str, ...]) -> None:
+        self.stop_batch()
+        if ids and self.model is not None:
+            self.batch = Batch(ids)
+            self.changed.emit()
+            self._go_on(self.batch)
+
+    def _go_on(self, batch: Batch) -> None:
+        """Read ahead, and give the device its next picture when it is free."""
+        if batch is not self.batch:
+            return
+        while batch.at < batch.total and batch.ids[batch.at] in batch.unreadable:
+            batch.at += 1
+        if batch.at >= batch.total:
+            self._finish(batch)
+            return
+        for image_id in batch.ids[batch.at : batch.at + 1 + READ_AHEAD]:
+            self._read(batch, image_id)
+        image_id = batch.ids[batch.at]
+        if batch.job is not None or image_id not in batch.ready:
+            return
+        # One picture at a time is given to the device, so that "Predict this" comes next in line.
+        batch.job = job = self._submit(image_id, batch.ready.pop(image_id), shown=False)
+        batch.part = 0.0
+
+        def moved(done: float, total: float, note: str) -> None:
+            if batch is self.batch and total:
+                batch.part = min(1.0, done / total)
+                self.changed.emit()
+
+        job.progressed.connect(moved)
+        job.failed.connect(lambda error: self._batch_failed(batch, image_id, error))
+        job.ended.connect(lambda: self._batch_step_over(batch))
+
+    def _read(self, batch: Batch, image_id: str) -> None:
+        session = self._session
+        known = batch.ready.keys() | batch.reading.keys() | batch.unreadable
+        if image_id in known or session.store is None:
+            return
+        document = session.document_of(image_id)
+        if document is not None and document.photo_levels is not None:
+            batch.ready[image_id] = document.photo_levels[0]
+            return
+        if image_id not in session.project or (batch.job is not None and image_id == batch.ids[batch.at]):
+            return
+        job = read_for_prediction_job(Path(session.store.photo_path(session.record(image_id))))
+
+        def came(pixels: RgbImage) -> None:
+            batch.ready[image_id] = pixels
+            batch.reading.pop(image_id, None)
+            self._go_on(batch)
+
+        def failed(error: BaseException) -> None:
+            self._batch_failed(batch, image_id, error)
+            batch.unreadable.add(image_id)
+            batch.reading.pop(image_id, None)
+            self._go_on(batch)
+
+        job.succeeded.connect(came)
+        job.failed.connect(failed)
+        batch.reading[image_id] = job
+        session.lanes.cpu.submit(job)
+
+    def _batch_step_over(self, batch: Batch) -> None:
+        batch.job = None
+        if batch is self.batch:
+            batch.at += 1
+            batch.part = 0.0
+            self.changed.emit()
+            self._go_on(batch)
+
+    def _batch_failed(self, batch: Batch, image_id: str, error: BaseException) -> None:
+        if batch is not self.batch:
+            return
+        name = shown_name(unescaped(self._session.record(image_id).file))
+        stops = isinstance(error, (DeviceProblem, ModelProblem)) and not isinstance(error, NotAnalysed)
+        if stops:
+            # The same would happen with every picture.
+            self.stop_batch()
+            self._session.tell(message_for(error, about="Predict all has stopped.", key="predict-all"))
+            return
+        batch.failed.append(f"{name}: {sentence(error)}")
+        self._note_failure(image_id, error)
+
+    def _finish(self, batch: Batch) -> None:
+        self.batch = None
+        self.changed.emit()
+        count = batch.total - len(batch.failed)
+        if batch.failed:
+            self._session.tell(
+                Message(
+                    f"{count} predicted, {len(batch.failed)} not analysed.",
+                    Kind.WARNING,
+                    key="predict-all",
+                    stays=True,
+                    details=tuple(batch.failed[:20]),
+                )
+            )
+        else:
+            text = "1 picture predicted." if count == 1 else f"{count} pictures predicted."
+            self._session.tell(Message(text, Kind.DONE, key="predict-all"))

@@ -1,0 +1,514 @@
+"""Session: the open project, the document being looked at, and how both come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from app.document import Approval, Document, display_planes, peak_planes
+from app.jobs import Job, Lanes
+from app.jobs.load import LoadedPhoto, LoadedPlanes, photo_job, planes_job
+from app.jobs.project import OpenedProject, close_job, open_job, restore_job, save_copy_job
+from app.messages import Kind, Message, Way, message_for
+from app.session.documents import Documents
+from app.session.intake import Intake
+from app.session.predicting import Predicting
+from app.session.work_stream import WorkStream
+from app.settings.storage import SettingsHolder
+from crackcore.domain.change import Change, Predicted, RecordChanged, ViewMoved
+from crackcore.domain.image_record import ImageRecord, Review, Threshold
+from crackcore.domain.project import Project, ViewState
+from crackcore.errors import PhotoMissing, ProjectDamaged
+from crackcore.names import shown_name
+from crackcore.progress import Progress
+
+if TYPE_CHECKING:
+    from crackcore.domain.prediction import Prediction
+    from crackcore.projects.store import ProjectStore
+
+NO_PROJECT = Project(title="", uuid="")
+
+
+class _Loading:
+    """An image on its way: both halves must arrive, and belong to the last wish."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.photo: LoadedPhoto | None = None
+        self.planes: LoadedPlanes | None = None
+        self.newer: Prediction | None = None  # came back while the planes were being read
+
+
+class Session(QObject):
+    """Everything the window shows hangs on this; lives in the GUI thread and touches no file."""
+
+    project_changed = Signal()  # another project is open, or none
+    images_changed = Signal()  # images were added or removed
+    record_changed = Signal(str)
+    document_changed = Signal()  # another image is shown, or none
+    loading_changed = Signal()
+    saved_changed = Signal()
+    told = Signal(object)  # Message
+    wanted = Signal(str)  # id of an action that the user should be led to
+    left = Signal()
+
+    def __init__(self, lanes: Lanes, settings: SettingsHolder, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.lanes = lanes
+        self.settings = settings
+        self.project = NO_PROJECT
+        self.store: ProjectStore | None = None
+        self.read_only = False
+        self.read_only_reason = ""
+        self.document: Document | None = None
+        self.work: WorkStream | None = None
+        self.predict_when_open = False
+        self.view_to_restore: ViewState | None = None
+        self._documents = Documents(lambda: settings.value.loaded_mb << 20)
+        self._loading: _Loading | None = None
+        self._approving: set[str] = set()
+        self._opening: tuple[Path, ...] | None = None
+        self._close_anyway = False
+        self._failed_wish = ""
+        self.intake = Intake(self)
+        self.predicting = Predicting(self)
+
+    # -------------------------------------------------------------- telling
+
+    def tell(self, message: Message) -> None:
+        self.told.emit(message)
+
+    def tell_error(self, error: BaseException) -> None:
+        self.tell(message_for(error))
+
+    # -------------------------------------------------------------- project
+
+    @property
+    def is_open(self) -> bool:
+        return self.store is not None
+
+    @property
+    def path(self) -> Path | None:
+        return None if self.store is None else self.store.path
+
+    def open_project(self, place: Path, *, with_pictures: tuple[Path, ...] = ()) -> None:
+        """Open a project; the one that is open now is closed once the new one is there."""
+        place = place.absolute()
+        if self.path is not None and place == self.path.absolute():
+            self.intake.look_for_new(with_pictures)
+            return
+        job = open_job(place)
+        self._opening = with_pictures
+
+        def failed(error: BaseException) -> None:
+            ways: tuple[Way, ...] = ()
+            if isinstance(error, ProjectDamaged):
+                ways = (Way("Bring back the last backup", lambda: self.restore(place)),)
+            if isinstance(error, (FileNotFoundError, PhotoMissing)):
+                self.settings.forget_project(place)
+            self.tell(message_for(error, about=f"{shown_name(place)} was not opened.", ways=ways, key="open"))
+
+        job.succeeded.connect(self.take_opened)
+        job.failed.connect(failed)
+        self.lanes.disk.submit(job, replaces="open")
+
+    def restore(self, place: Path) -> None:
+        """Bring back the newest backup of a damaged project and open it."""
+        job = restore_job(place)
+        job.succeeded.connect(lambda path: self.open_project(path))
+        job.failed.connect(self.tell_error)
+        self.lanes.disk.submit(job)
+
+    def take_opened(self, opened: OpenedProject) -> None:
+        """A project was opened on the disk lane; show it instead of the present one."""
+        self._put_away()
+        self.store = opened.store
+        self.project = opened.project
+        self.read_only = opened.read_only
+        self.read_only_reason = opened.read_only_reason
+        self.view_to_restore = opened.project.view
+        self.work = WorkStream(
+            opened.store,
+            self.lanes.disk,
+            checkpoint_s=lambda: self.settings.value.checkpoint_s,
+            checkpoint_strokes=lambda: self.settings.value.checkpoint_strokes,
+            parent=self,
+        )
+        self.work.changed.connect(self.saved_changed)
+        self.work.told.connect(self.told)
+        self.settings.remember_project(opened.store.path)
+        self.project_changed.emit()
+        self.saved_changed.emit()
+        if opened.recovered:
+            self.tell(Message(opened.recovered, Kind.DONE, key="recovered", stays=True))
+        if opened.read_only:
+            self.tell(
+                Message(
+                    f"This project is open for reading only. {opened.read_only_reason}".strip(),
+                    Kind.WARNING,
+                    (Way("Save a copy…", lambda: self.wanted.emit("file.save-copy")),),
+                    key="read-only",
+                    stays=True,
+                )
+            )
+        pictures, self._opening = self._opening or (), None
+        self.intake.look_for_new(pictures)
+        first = opened.project.view.image_id
+        if first not in opened.project and opened.project.images:
+            first = opened.project.images[0].id
+        if first:
+            self.show(first)
+        if self.predict_when_open:
+            self.predict_when_open = False
+            self.predicting.predict_new_when_possible()
+
+    def _put_away(self) -> Job | None:
+        """Let go of the open project; what is to be kept goes to the disk lane first."""
+        self.predicting.stop()
+        self._loading = None
+        store, work = self.store, self.work
+        if store is None or work is None:
+            return None
+        work.flush()
+        work.stop()
+        job = close_job(store, save=not self.read_only)
+        job.failed.connect(self.tell_error)
+        self.document = None
+        self.document_changed.emit()
+        self._documents.clear()
+        self._approving.clear()
+        self.store, self.work, self.project = None, None, NO_PROJECT
+        self.read_only, self.read_only_reason = False, ""
+        work.deleteLater()
+        return self.lanes.disk.submit(job)
+
+    def save(self) -> None:
+        if self.work is not None and not self.read_only:
+            self.work.save()
+
+    def save_copy(self, place: Path) -> None:
+        if self.store is None or self.work is None:
+            return
+        self.work.flush()
+        job = save_copy_job(self.store, place)
+        job.succeeded.connect(
+            lambda path: self.tell(Message(f"A copy was saved as {shown_name(path)}.", Kind.DONE, key="copy"))
+        )
+        job.failed.connect(self.tell_error)
+        self.lanes.disk.submit(job)
+
+    def leave(self) -> None:
+        """Stop everything, keep everything, then `left`. Nothing is lost without being asked for."""
+        for lane in (self.lanes.device, self.lanes.cpu):
+            lane.cancel_all()
+        self.predicting.stop()
+        work = self.work
+        if work is None or self.read_only:
+            self._put_away()
+            self.lanes.when_idle(self.left.emit)
+            return
+        last = work.flush()
+        if last is None:
+            self._finish_leaving()
+        else:
+            last.ended.connect(self._finish_leaving)
+
+    def _finish_leaving(self) -> None:
+        work = self.work
+        if work is not None and work.waiting and not self._close_anyway:
+            steps = "1 step" if work.waiting == 1 else f"{work.waiting} steps"
+            self.tell(
+                Message(
+                    f"The last {steps} could not be saved, so the window stays open.",
+                    Kind.ERROR,
+                    (
+                        Way("Try again", self.leave),
+                        Way("Save a copy…", lambda: self.wanted.emit("file.save-copy")),
+                        Way(f"Close without the last {steps}", self._leave_anyway),
+                    ),
+                    key="leave",
+                    stays=True,
+                )
+            )
+            return
+        self._put_away()
+        self.lanes.when_idle(self.left.emit)
+
+    def _leave_anyway(self) -> None:
+        self._close_anyway = True
+        self.leave()
+
+    # -------------------------------------------------------------- images
+
+    def record(self, image_id: str) -> ImageRecord:
+        return self.project.image(image_id)
+
+    def add_records(self, records: Iterable[ImageRecord]) -> None:
+        records = tuple(records)
+        if not records:
+            return
+        was_empty = not self.project.images
+        self.project = replace(self.project, images=(*self.project.images, *records))
+        for record in records:
+            self._journal(RecordChanged(record))
+        self.images_changed.emit()
+        if was_empty:
+            self.show(records[0].id)
+
+    def keep_record(self, record: ImageRecord) -> None:
+        """A record changed without its document doing it."""
+        document = self._documents.get(record.id)
+        if document is not None:
+            document.record = record
+            document.record_changed.emit()
+        self._committed(RecordChanged(record))
+
+    def threshold_for_all_open(self, threshold: Threshold) -> int:
+        """Use this threshold for every image that is not approved; answers how many changed."""
+        changed = 0
+        for record in self.project.images:
+            if record.review is Review.APPROVED or record.threshold == threshold:
+                continue
+            changed += 1
+            document = self._documents.get(record.id)
+            if document is not None and document.is_loaded:
+                document.set_threshold(threshold, final=True)
+            else:
+                if document is not None:
+                    document.threshold = threshold
+                self.keep_record(replace(record, threshold=threshold))
+        return changed
+
+    def neighbour(self, step: int, *, only_open: bool = False) -> str:
+        """The id of the next or previous image (not yet approved if `only_open`), or ''."""
+        images = self.project.images
+        if not images:
+            return ""
+        here = self.shown_id
+        at = self.project.position(here) if here in self.project else -1 if step > 0 else len(images)
+        if not only_open:
+            target = at + step
+            return images[target].id if 0 <= target < len(images) else ""
+        for distance in range(1, len(images) + 1):
+            record = images[(at + step * distance) % len(images)]
+            if record.review is not Review.APPROVED and record.id != here:
+                return record.id
+        return ""
+
+    def photo_path(self, record: ImageRecord) -> Path | None:
+        """Where a photo should lie; None when the project may not lead there (see `allow_outside`)."""
+        if self.store is None:
+            return None
+        try:
+            return self.store.photo_path(record)
+        except PhotoMissing:
+            return None
+
+    # -------------------------------------------------------------- the document
+
+    @property
+    def shown_id(self) -> str:
+        """The image that is shown, or on its way."""
+        if self._loading is not None:
+            return self._loading.document.record.id
+        return "" if self.document is None else self.document.record.id
+
+    @property
+    def is_loading(self) -> bool:
+        return self._loading is not None
+
+    def document_of(self, image_id: str) -> Document | None:
+        """The document of an image if its pixels are in memory."""
+        return self._documents.loaded(image_id)
+
+    def show(self, image_id: str) -> None:
+        """Look at an image. What is shown now stays until both its photo and its masks are there."""
+        store, work = self.store, self.work
+        if store is None or work is None or image_id not in self.project:
+            return
+        try:
+            path = store.photo_path(self.record(image_id))
+        except PhotoMissing as error:
+            self._failed_wish = image_id
+            ways = (Way("Allow and open", self._allow_outside),)
+            self.tell(message_for(error, ways=ways, key="show"))
+            self.document_changed.emit()
+            return
+        document = self._documents.get(image_id)
+        if document is not None and document.is_loaded:
+            self._loading = None
+            self._set_document(document)
+            self.loading_changed.emit()
+            return
+        if self._loading is not None and self._loading.document.record.id == image_id:
+            return
+        if document is None:
+            document = Document(self.record(image_id), self)
+            document.read_only = self.read_only
+            document.committed.connect(self._committed)
+            document.peaks_wanted.connect(lambda low, document=document: self._compute_peaks(document, low))
+            self._documents.add(document)
+        loading = self._loading = _Loading(document)
+        work.flush()  # the planes read after this hold every step
+        photo = photo_job(document.record, path)
+        planes = planes_job(store, image_id, display_planes)
+        photo.succeeded.connect(lambda answer: self._photo_came(loading, answer))
+        planes.succeeded.connect(lambda answer: self._planes_came(loading, answer))
+        photo.failed.connect(lambda error: self._loading_failed(loading, error))
+        planes.failed.connect(lambda error: self._loading_failed(loading, error))
+        self.lanes.cpu.submit(photo, replaces="show-photo")
+        self.lanes.disk.submit(planes, replaces="show-planes")
+        self.loading_changed.emit()
+
+    def _allow_outside(self) -> None:
+        """The user knows who made this project: pictures outside its folder may be opened."""
+        store = self.store
+        if store is not None:
+            job = Job("Remembering", lambda progress: store.allow_outside(), shown=False, can_cancel=False)
+            job.succeeded.connect(lambda nothing: self.show_again())
+            job.failed.connect(self.tell_error)
+            self.lanes.disk.submit(job)
+
+    def show_again(self) -> None:
+        """Try once more what could not be shown."""
+        wish = self._failed_wish
+        if self.document is None or (wish and wish in self.project):
+            first = wish or (self.project.images[0].id if self.project.images else "")
+            self._failed_wish = ""
+            if first:
+                self.show(first)
+
+    def _photo_came(self, loading: _Loading, photo: LoadedPhoto) -> None:
+        loading.photo = photo
+        self._both_came(loading)
+
+    def _planes_came(self, loading: _Loading, planes: LoadedPlanes) -> None:
+        loading.planes = planes
+        self._both_came(loading)
+
+    def _both_came(self, loading: _Loading) -> None:
+        photo, planes = loading.photo, loading.planes
+        if loading is not self._loading or photo is None or planes is None:
+            return
+        document = loading.document
+        self._loading = None
+        if loading.newer is None:
+            document.set_loaded(
+                photo.levels,
+                planes.hand,
+                planes.prediction,
+                planes.frozen,
+                photo.notes,
+                planes=planes.arranged,
+            )
+        else:
+            document.set_loaded(photo.levels, planes.hand, loading.newer, planes.frozen, photo.notes)
+        if photo.is_changed:
+            self.tell(
+                Message(
+                    f"{shown_name(document.record.file)} is not the same file as when it was added, "
+                    "though it has the same size. Check that the mask still fits.",
+                    Kind.WARNING,
+                    key="changed-photo",
+                    stays=True,
+                )
+            )
+        self._set_document(document)
+        self.loading_changed.emit()
+
+    def _loading_failed(self, loading: _Loading, error: BaseException) -> None:
+        if loading is not self._loading:
+            return
+        self._loading = None
+        self._failed_wish = loading.document.record.id
+        ways: tuple[Way, ...] = ()
+        if isinstance(error, (PhotoMissing, FileNotFoundError)):
+            ways = (Way("Find pictures…", lambda: self.wanted.emit("file.find-pictures")),)
+        self.tell(message_for(error, ways=ways, key="show"))
+        self.loading_changed.emit()
+        self.document_changed.emit()  # the list goes back to what is really shown
+
+    def _set_document(self, document: Document) -> None:
+        self.document = document
+        self._documents.looked_at(document.record.id)
+        self._documents.let_go(keep=document.record.id, may_go=self._may_go)
+        self.document_changed.emit()
+
+    def _may_go(self, image_id: str) -> bool:
+        return (
+            image_id not in self._approving
+            and not self.predicting.is_about(image_id)
+            and (self.work is None or self.work.is_kept(image_id))
+        )
+
+    # -------------------------------------------------------------- what documents ask for
+
+    def _compute_peaks(self, document: Document, low: int) -> None:
+        prediction, hand, revision = document.prediction, document.hand, document.revision
+        if prediction is None or hand is None:
+            return
+        score = prediction.score
+        job = Job(
+            "Joining cracks", lambda progress: peak_planes(score, low, hand, revision=revision), shown=False
+        )
+        job.succeeded.connect(document.set_peaks)
+        self.lanes.cpu.submit(job, replaces=f"peaks:{document.record.id}")
+
+    def approve(self, then: Callable[[], None] | None = None) -> None:
+        """Approve what is shown of the present image; computed on the cpu lane."""
+        document = self.document
+        if document is None or not document.is_loaded or document.read_only or document.in_stroke:
+            return
+        image_id = document.record.id
+        snapshot = document.snapshot()
+
+        def work(progress: Progress) -> Approval:
+            return snapshot.approval()
+
+        def answered(approval: Approval) -> None:
+            if not document.approve(approval) and self.document is document:
+                self.approve()  # a stroke came in between: what is shown is something else now
+
+        job = Job("Approving", work, shown=False)
+        job.succeeded.connect(answered)
+        job.failed.connect(self.tell_error)
+        job.ended.connect(lambda: self._approving.discard(image_id))
+        self._approving.add(image_id)
+        self.lanes.cpu.submit(job, replaces=f"approve:{image_id}")
+        if then is not None:
+            then()
+
+    def move_view(self, view: ViewState) -> None:
+        """Where the user looks is kept like any other step."""
+        if self.work is not None and not self.read_only and view != self.project.view:
+            self.project = replace(self.project, view=view)
+            self._journal(ViewMoved(view))
+
+    # -------------------------------------------------------------- steps
+
+    def _committed(self, change: Change) -> None:
+        if isinstance(change, RecordChanged) and change.record.id in self.project:
+            self.project = self.project.with_image(change.record)
+            self._journal(change)
+            self.record_changed.emit(change.record.id)
+        else:
+            self._journal(change)
+
+    def _journal(self, change: Change) -> None:
+        if self.work is not None and not self.read_only:
+            self.work.add(change)
+
+    def keep_prediction(self, image_id: str, prediction: Prediction) -> None:
+        """A prediction came back for an image whose pixels are not in memory."""
+        if self._loading is not None and self._loading.document.record.id == image_id:
+            self._loading.newer = prediction
+        self._committed(Predicted(image_id, prediction))
+        record = self.record(image_id)
+        if record.review in (Review.NEW, Review.FAILED):
+            self.keep_record(replace(record, review=Review.PREDICTED, reason=""))
+        elif record.reason:
+            self.keep_record(replace(record, reason=""))
