@@ -48,7 +48,8 @@ def escaped(text: str) -> str:
     return "".join(out)
 
 
-_ESCAPE = re.compile(r"\\(\\|u[0-9a-f]{4}|U[0-9a-f]{8})")
+# The long form ends with the last character there is: a damaged file must not raise here.
+_ESCAPE = re.compile(r"\\(\\|u[0-9a-f]{4}|U00(?:0[0-9a-f]|10)[0-9a-f]{4})")
 
 
 def unescaped(text: str) -> str:

@@ -184,6 +184,7 @@ def _unpacked(data: bytes, tile: TileChange) -> HandPlane:
         raw = unpacker.decompress(data, size + 1)
     except zlib.error as error:
         raise ValueError("patch tile is damaged") from error
-    if len(raw) != size:
+    # The end mark holds a checksum: without it the tile was cut, and its pixels may be wrong.
+    if len(raw) != size or not unpacker.eof or unpacker.unused_data:
         raise ValueError("patch tile has the wrong length")
     return np.frombuffer(raw, np.uint8).reshape(tile.height, tile.width)

@@ -53,7 +53,8 @@ def test_folders_are_walked_in_the_order_of_people(tmp_path: Path) -> None:
     ],
 )
 def test_natural_order(names: list[str]) -> None:
-    assert sorted(names[::-1], key=natural_key) == names
+    shuffled = names[::-1]
+    assert sorted(shuffled, key=natural_key) == names
 
 
 def test_files_that_are_named_are_taken_whatever_their_name(tmp_path: Path) -> None:
