@@ -113,7 +113,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         wanted.child.write_text(json.dumps([figure.to_json() for figure in measure()]))
         return 0
 
-    facts = {"made_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine()}
+    facts: dict[str, Any] = {"made_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine()}
+    load, cores = facts["machine"]["load_before"], facts["machine"]["cores"]
+    if load is not None and load > 0.5 * cores:
+        print(f"The machine is busy (load {load} on {cores} cores): times will be too long.", file=sys.stderr)
     results: dict[str, list[Figure]] = {}
     for name in wanted.names or names():
         started = time.perf_counter()
