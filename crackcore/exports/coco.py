@@ -52,6 +52,7 @@ def write_coco(
     def write(image: ExportImage, stem: str) -> None:
         number = len(images) + 1
         mask = image.shown()
+        walk.breathe()
         height, width = mask.shape
         facts = facts_of(image)
         images.append(

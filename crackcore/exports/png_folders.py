@@ -33,7 +33,7 @@ def write_masks(
 ) -> ExportReport:
     """`out/masks/STEM.png` as made by `mask_png`, and `out/manifest.json`."""
 
-    def encoded(image: ExportImage) -> bytes:
+    def encoded(image: ExportImage, walk: Walk) -> bytes:
         return pictures.mask_png(image.shown())
 
     return _write("png", encoded, "masks", ".png", source, out, progress, only_approved)
@@ -49,7 +49,7 @@ def write_scores(
 ) -> ExportReport:
     """`out/scores/STEM.png`, the model's answer as it is, and `out/manifest.json`."""
 
-    def encoded(image: ExportImage) -> bytes:
+    def encoded(image: ExportImage, walk: Walk) -> bytes:
         score = image.score()
         if score is None:
             raise InputRefused(image.photo, NO_SCORE)
@@ -68,15 +68,19 @@ def write_overlays(
 ) -> ExportReport:
     """`out/overlays/STEM.jpg`, the photo with what is shown drawn over it, and `out/manifest.json`."""
 
-    def encoded(image: ExportImage) -> bytes:
-        return pictures.overlay_jpeg(image.read_pixels(), image.shown())
+    def encoded(image: ExportImage, walk: Walk) -> bytes:
+        pixels = image.read_pixels()
+        walk.breathe()
+        mask = image.shown()
+        walk.breathe()
+        return pictures.overlay_jpeg(pixels, mask)
 
     return _write("overlay", encoded, "overlays", ".jpg", source, out, progress, only_approved)
 
 
 def _write(
     format: str,
-    encoded: Callable[[ExportImage], bytes],
+    encoded: Callable[[ExportImage, Walk], bytes],
     room: str,
     suffix: str,
     source: Iterable[ExportImage],
@@ -90,7 +94,8 @@ def _write(
 
         def write(image: ExportImage, stem: str) -> None:
             name = f"{room}/{stem}{suffix}"
-            data = encoded(image)
+            data = encoded(image, walk)
+            walk.breathe()
             write_new(folder / name, data)
             rows.append({"file": name, "file_sha256": hashlib.sha256(data).hexdigest(), **facts_of(image)})
 

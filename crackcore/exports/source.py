@@ -149,6 +149,7 @@ class Walk:
     only_approved: bool = False
     only_reviewed: bool = False
     skipped: list[tuple[ExportImage, str]] = field(default_factory=list)
+    _done: int = 0
 
     @classmethod
     def of(
@@ -169,7 +170,8 @@ class Walk:
         """
         stems = safe_stems([image.name for image in self.images])
         for done, (image, stem) in enumerate(zip(self.images, stems, strict=True)):
-            self.progress(done, len(self.images), shown_name(image.name))
+            self._done = done
+            self.breathe()
             reason = why_not(image, only_approved=self.only_approved, only_reviewed=self.only_reviewed)
             if not reason:
                 try:
@@ -181,6 +183,11 @@ class Walk:
             if reason:
                 self.skipped.append((image, reason))
         self.progress(len(self.images), len(self.images))
+
+    def breathe(self) -> None:
+        """Report again, so that a cancel is heard between the steps of one large picture."""
+        if self._done < len(self.images):
+            self.progress(self._done, len(self.images), shown_name(self.images[self._done].name))
 
 
 def public_path(image: ExportImage) -> str:

@@ -53,7 +53,10 @@ def write_training_set(
     with new_folder(out) as folder:
 
         def write(image: ExportImage, stem: str) -> None:
-            photo, mask, hand = image.read_photo(), image.shown(), image.hand()
+            photo = image.read_photo()
+            walk.breathe()
+            mask, hand = image.shown(), image.hand()
+            walk.breathe()
             if mask.shape != photo.pixels.shape[:2]:
                 raise InputRefused(image.photo, "its mask has another size than the photo")
             file = read_file(image.photo, max_bytes=Limits().max_bytes)
@@ -65,6 +68,7 @@ def write_training_set(
                 clean = CleanPhoto(file.data, suffix, "unchanged")
             else:
                 clean = clean_photo(file.data, photo.facts, photo.pixels)
+            walk.breathe()
             png = mask_png(mask)
             facts = facts_of(image)
             image_name, mask_name = f"images/{stem}{clean.suffix}", f"masks/{stem}.png"

@@ -201,6 +201,18 @@ def test_a_training_set_holds_reviewed_work_and_says_what_it_rests_on(project, t
     assert rows["sub/clean.png"]["crack_share"] == 0.0
 
 
+def test_training_reads_what_was_exported(project, tmp_path):
+    from crackcore.training.pairs import read_pairs
+
+    _run(project, "training-set", tmp_path / "out")
+    found = read_pairs(tmp_path / "out")
+    assert found.refused == ()
+    by_stem = {Path(r.file).stem: r for r in project.project.images}
+    assert {pair.stem for pair in found.pairs} == {"edited", "approved", "clean", "drawn"}
+    for pair in found.pairs:
+        assert np.array_equal(pair.mask, project.read_shown(by_stem[pair.stem].id)), "undecided included"
+
+
 def test_unreviewed_masks_come_along_only_when_asked_for(project, tmp_path):
     report = _run(project, "training-set", tmp_path / "out", include_unreviewed=True)
     assert report.written == 5
@@ -359,6 +371,15 @@ def test_cancel_leaves_nothing(format, at, project, tmp_path):
         _run(project, format, tmp_path / "out", progress=progress)
     assert {p.name for p in tmp_path.iterdir()} == {"photos"}
     assert calls[-1] == (at, 8)
+
+
+@pytest.mark.parametrize("format", ["overlay", "training-set"])
+def test_a_cancel_is_heard_between_the_steps_of_one_picture(format, open_project, tmp_path):
+    open_project.add("large.png", review=Review.APPROVED)
+    calls = []
+    _run(open_project, format, tmp_path / format, progress=lambda *said: calls.append(said))
+    assert sum(done == 0 for done, *_ in calls) >= 4
+    assert calls[-1][:2] == (1, 1)
 
 
 class FailingDisk(storage.Disk):
