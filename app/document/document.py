@@ -139,7 +139,7 @@ class Document(QObject):
 
     def _stamp_levels(self) -> None:
         untouched = None if self._score is None else self._score.untouched
-        for levels in (self.marks, untouched, self._frozen):
+        for levels in (untouched, self._frozen):
             if levels is not None:
                 levels.revision = self.revision
 
@@ -454,7 +454,6 @@ class Document(QObject):
             if base is not None:
                 base[0].refresh(clipped)
             joined = joined.joined(clipped)
-        self.marks.revision = self.revision
         if base is not None:
             base[0].revision = self.revision
         if not joined.is_empty:
