@@ -66,7 +66,10 @@ def write_coco(
                 "crackscope": {**facts, "stem": stem},
             }
         )
-        annotations.extend(annotations_of(mask, number, first_id=len(annotations) + 1))
+        found = annotations_of(
+            mask, number, first_id=len(annotations) + 1, progress=lambda *_: walk.breathe()
+        )
+        annotations.extend(found)
 
     with new_folder(out) as folder:
         walk.each(write)
@@ -90,9 +93,11 @@ def write_coco(
     return ExportReport("coco", out, len(images), skipped_names(walk), ("instances.json",))
 
 
-def annotations_of(mask: ClassMask, image_number: int, *, first_id: int = 1) -> list[dict[str, Any]]:
+def annotations_of(
+    mask: ClassMask, image_number: int, *, first_id: int = 1, progress: Progress = unheard
+) -> list[dict[str, Any]]:
     """The annotations of one uint8 (H, W) mask: each 8-connected crack, then what is undecided."""
-    found: list[tuple[Piece, int]] = [(piece, 0) for piece in pieces(mask == CRACK)]
+    found: list[tuple[Piece, int]] = [(piece, 0) for piece in pieces(mask == CRACK, progress)]
     undecided = whole(mask == UNDECIDED)
     if undecided is not None:
         found.append((undecided, 1))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -175,3 +178,9 @@ def test_nonsense_is_refused():
         sweep(score, truth, 0, truth[:2])
     with pytest.raises(ValueError, match="tolerances differ"):
         sweep(score, truth, 0) + sweep(score, truth, 2)
+
+
+def test_the_example_in_the_description_is_true():
+    found = doctest.testmod(importlib.import_module("crackcore.evaluation.sweep"))
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import doctest
 import json
 import unicodedata
 from collections import Counter
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crackcore.exports import split, stems, tables
 from crackcore.exports.split import SHARES, groups_of, photo_name, side_of
 from crackcore.exports.stems import safe_stems
 from crackcore.exports.tables import COLUMNS, safe_cell, summary_csv, summary_row
@@ -165,3 +167,10 @@ def test_shares_that_are_no_shares_are_refused():
         with pytest.raises(ValueError, match="shares"):
             side_of("a", shares)
     assert side_of("a", {"train": 1.0, "val": 0.0}) == "train"
+
+
+@pytest.mark.parametrize("module", [split, stems, tables], ids=lambda m: m.__name__)
+def test_examples_in_the_descriptions_are_true(module):
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
