@@ -35,9 +35,7 @@ def record(number: int, *, height: int = HEIGHT, width: int = WIDTH, **more: Any
 
 
 def project(images: int = 3, **more: Any) -> Project:
-    return Project(
-        "Bridge 7", str(uuid.uuid4()), tuple(record(number, **more) for number in range(images))
-    )
+    return Project("Bridge 7", str(uuid.uuid4()), tuple(record(number, **more) for number in range(images)))
 
 
 def new_store(folder: Path, images: int = 3, **more: Any) -> ProjectStore:

@@ -118,7 +118,10 @@ def changes(draw: st.DrawFn) -> Change | tuple[str, int]:
 
 @given(st.lists(changes(), max_size=12), st.sets(st.integers(0, 12), max_size=3), st.booleans())
 def test_saving_and_opening_changes_nothing(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[Change | tuple[str, int]], saves: set[int], end: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    steps: list[Change | tuple[str, int]],
+    saves: set[int],
+    end: bool,
 ) -> None:
     store = new_store(tmp_path_factory.mktemp("laws"))
     for number, step in enumerate(steps):
@@ -352,7 +355,11 @@ def test_create_refuses_what_is_there(tmp_path: Path) -> None:
 
 def test_facts_and_odd_names_come_back(tmp_path: Path) -> None:
     odd = os.fsdecode(b"R\xedo\xff\n\xe2\x80\xae.jpg")
-    classes = (MaskClass(0, "sound", "#000000"), MaskClass(1, "crack", "#ff0000"), MaskClass(2, "ríl", "#00ff00"))
+    classes = (
+        MaskClass(0, "sound", "#000000"),
+        MaskClass(1, "crack", "#ff0000"),
+        MaskClass(2, "ríl", "#00ff00"),
+    )
     given_project = Project(
         "Títle \udcff", str(uuid.uuid4()), (replace(record(1), file=escaped(odd), notes="\ud800"),), classes
     )
