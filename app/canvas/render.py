@@ -180,6 +180,11 @@ def draw_photo(painter: QPainter, levels: tuple[RgbImage, ...], view: Viewport, 
         view.image_width * view.scale / photo.shape[1],
     )
     top, left = view.origin
+    if min(tall, wide) < 0.5:  # below the coarsest level, which is small: smoothing needs every pixel
+        height, width = view.extent
+        tiny = cv2.resize(photo, (max(1, width), max(1, height)), interpolation=cv2.INTER_AREA)
+        painter.drawImage(left, top, rgb_image(tiny))
+        return
     rows, first_y, height = _source(rect.top - top, rect.bottom - top, tall, photo.shape[0])
     columns, first_x, width = _source(rect.left - left, rect.right - left, wide, photo.shape[1])
     image = rgb_image(photo[rows, columns])
