@@ -10,7 +10,13 @@ from importlib import import_module
 from crackcore import __version__
 from crackcore.errors import Cancelled, CrackError
 
-COMMANDS = ("models", "predict", "project", "export", "train")
+COMMANDS = {
+    "models": "list architectures and installed models",
+    "predict": "find cracks in pictures and write them to a folder",
+    "project": "make, fill, list or check a project",
+    "export": "write masks, tables or training sets of a project",
+    "train": "train a model on photographs with masks",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,10 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"crackscope {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
-        import_module(f"crackcore.commands.{name}").add(subparsers)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for name, summary in COMMANDS.items():
+        if name in given:  # only the command at hand is imported: the others cost time and change nothing
+            import_module(f"crackcore.commands.{name}").add(subparsers)
+        else:
+            subparsers.add_parser(name, help=summary)
     try:
-        options = parser.parse_args(arguments)
+        options = parser.parse_args(given)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
     from crackcore.commands.output import say

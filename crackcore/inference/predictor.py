@@ -182,11 +182,13 @@ class Predictor:
 
 
 def network_input(pixels: RgbImage, spec: ModelSpec) -> Tensor:
-    """Float32 (1, 3, h, w) for the network: enlarged, ordered, normalised, padded to the least size.
+    """Float32 (1, 3, h, w) for the network: enlarged, padded, ordered, normalised.
 
     `pixels` is uint8 (H, W, 3). Enlarging is bilinear on uint8 with sizes rounded to int(x s + 0.5),
-    as the published test pipelines do. Pictures below `spec.minimum_px` are continued by reflection
-    at the bottom and right.
+    as the published test pipelines do. Sides are then continued by reflection, at the bottom and the
+    right, to a multiple of `spec.multiple_px` and at least `spec.minimum_px`: a network that works
+    at 1/8 of the size and is brought back to another size than 8 times its own would stretch its
+    map, by up to 7 px at the far edge.
     """
     before: Preprocessing = spec.preprocessing
     if before.input_scale != 1.0:
@@ -195,17 +197,21 @@ def network_input(pixels: RgbImage, spec: ModelSpec) -> Tensor:
             int(pixels.shape[0] * before.input_scale + 0.5),
         )
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    short = [max(0, spec.minimum_px - n) for n in pixels.shape[:2]]
-    if any(short):
-        pixels = np.asarray(
-            cv2.copyMakeBorder(pixels, 0, short[0], 0, short[1], cv2.BORDER_REFLECT), np.uint8
-        )
+    more = [_padding(n, spec) for n in pixels.shape[:2]]
+    if any(more):
+        pixels = np.asarray(cv2.copyMakeBorder(pixels, 0, more[0], 0, more[1], cv2.BORDER_REFLECT), np.uint8)
     if before.channel_order == "BGR":
         pixels = pixels[:, :, ::-1]
-    values = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float()
+    # a copy: pictures travel read-only, which torch cannot wrap
+    values = torch.from_numpy(pixels.astype(np.float32, order="C")).permute(2, 0, 1)[None]
     mean = torch.tensor(before.mean).view(1, 3, 1, 1)
     std = torch.tensor(before.std).view(1, 3, 1, 1)
     return (values * before.scale - mean) / std
+
+
+def _padding(length: int, spec: ModelSpec) -> int:
+    wanted = max(length, spec.minimum_px)
+    return -(-wanted // spec.multiple_px) * spec.multiple_px - length
 
 
 def score_of_logits(

@@ -6,6 +6,8 @@ follow the prediction and the threshold, or the frozen mask once the image was a
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -19,6 +21,14 @@ from crackcore.arrays import (
     ScoreMap,
 )
 from crackcore.domain.image_record import Threshold
+
+
+def score_step(share: float) -> int:
+    """The score step 1..255 for a threshold given as a share above 0, up to 1: ceil(255 share).
+
+    A pixel is crack when its score is at least this; `share` 0.5 gives 128.
+    """
+    return min(255, max(1, math.ceil(round(share * 255, 6))))
 
 
 def peaks(score: ScoreMap, low: int) -> ScoreMap:

@@ -1,0 +1,125 @@
+"""A whole small training that provably learns, and what happens when it goes wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from crackcore.domain.image_record import Threshold
+from crackcore.errors import Cancelled, InputRefused, TrainingStopped
+from crackcore.evaluation.sweep import sweep
+from crackcore.inference.predictor import Predictor
+from crackcore.masks.threshold import thresholded
+from crackcore.models.catalogue import read_installed
+from crackcore.training import run as module
+from crackcore.training.augmentation import AugmentSettings
+from crackcore.training.pairs import TrainingPair
+from crackcore.training.run import TrainRequest, TrainSettings, train
+
+QUICK = TrainSettings(
+    iterations=60,
+    batch=4,
+    learning_rate=3e-3,
+    validate_every=60,
+    average=0.9,
+    augment=AugmentSettings(crop_px=64, smallest_scale=1, largest_scale=1, invert=0, joint=0, shadow=0),
+)
+
+
+def drawn_pair(number: int) -> TrainingPair:
+    rng = np.random.default_rng(number)
+    mask = np.zeros((96, 112), np.uint8)
+    points = np.cumsum(rng.integers(-14, 30, (7, 2)), axis=0) + np.array([2, 20])
+    cv2.polylines(mask, [points], False, 1, 6)
+    grey = 150 + rng.normal(0, 10, mask.shape) - 110 * mask
+    pixels = np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[:, :, None], 3, 2)
+    return TrainingPair(
+        f"d{number}", "drawn", "pairs", Path(f"d{number}.png"), f"{number:064d}", pixels, mask
+    )
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[TrainingPair]:
+    return [drawn_pair(n) for n in range(10)]
+
+
+def test_it_learns_and_says_what_it_measured(pairs: list[TrainingPair], tmp_path: Path) -> None:
+    request = TrainRequest(
+        pairs, tmp_path / "tiny.safetensors", "tiny", settings=QUICK, licence="ours", device="cpu"
+    )
+    report = train(request)
+    # a network that calls everything a crack, or nothing, stays below 0.35 here
+    assert report.best_f1 > 0.6
+    model = read_installed(tmp_path / "tiny.safetensors")
+    assert model.spec.name == "tiny"
+    assert model.spec.scores["sets"]["drawn"]["f1_2px"] == round(report.best_f1, 4)
+    lines = [json.loads(line) for line in report.log_file.read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["start", "check", "end"]
+    assert model.spec.training_data[0]["trained_on"] + model.spec.training_data[0]["checked_on"] == 10
+
+    # the figure in the file is what the file gives on the held-out pictures
+    held = [p for p in pairs if f"{p.set_name}/{p.stem}" in report.held_out]
+    predictor = Predictor.for_model(model, "cpu")
+    counts = sum(sweep(predictor.predict(p.pixels).score, p.mask, 2) for p in held)
+    step = round(model.spec.threshold * 255)
+    assert counts.f1(step) == pytest.approx(report.best_f1, abs=0.02)
+    fresh = drawn_pair(99)
+    mask = thresholded(predictor.predict(fresh.pixels).score, Threshold(step, step))
+    assert 0.2 < mask.sum() / fresh.mask.sum() < 4
+
+
+def test_held_out_stems_check_and_never_train(pairs: list[TrainingPair], tmp_path: Path) -> None:
+    request = TrainRequest(
+        pairs,
+        tmp_path / "m.safetensors",
+        "m",
+        settings=replace(QUICK, hold_out_share=0.1),
+        held_out_stems=frozenset({"d3", "d4"}),
+    )
+    held = module.split(request)
+    assert held[3]
+    assert held[4]
+    assert sum(held) == 2
+
+
+def test_a_loss_that_is_not_a_number_stops_and_keeps_the_best(
+    pairs: list[TrainingPair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = module.crack_loss, []
+
+    def poisoned(*args: object, **kwargs: object) -> torch.Tensor:
+        calls.append(1)
+        loss: torch.Tensor = real(*args, **kwargs)  # type: ignore[arg-type]
+        return loss * float("nan") if len(calls) == 6 else loss
+
+    monkeypatch.setattr(module, "crack_loss", poisoned)
+    out = tmp_path / "m.safetensors"
+    settings = replace(QUICK, iterations=10, validate_every=4)
+    with pytest.raises(TrainingStopped, match="step 5"):
+        train(TrainRequest(pairs, out, "m", settings=settings))
+    assert read_installed(out).spec.scores["iteration"] == 4
+
+
+def test_cancelling_leaves_the_best_so_far(pairs: list[TrainingPair], tmp_path: Path) -> None:
+    def progress(done: int, total: int, note: str = "") -> None:
+        if done == 3 and total == 8:
+            raise Cancelled
+
+    out = tmp_path / "m.safetensors"
+    with pytest.raises(Cancelled):
+        train(
+            TrainRequest(pairs, out, "m", settings=replace(QUICK, iterations=8, validate_every=2)), progress
+        )
+    assert out.is_file()
+
+
+def test_one_photo_cannot_check_itself(tmp_path: Path) -> None:
+    same = [drawn_pair(1)] * 4
+    with pytest.raises(InputRefused, match="too few"):
+        train(TrainRequest(same, tmp_path / "m.safetensors", "m", settings=QUICK))
