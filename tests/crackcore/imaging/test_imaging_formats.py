@@ -414,6 +414,21 @@ def test_a_draft_is_smaller_and_the_header_tells_the_full_size(tmp_path: Path) -
     assert np.abs(thumbnail.astype(int) - expected).mean() < 2
 
 
+@pytest.mark.parametrize("mode", ["RGB", "CMYK", "L"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_thumbnails_of_large_turned_jpegs(mode: str, progressive: bool, tmp_path: Path) -> None:
+    y, x = np.mgrid[0:900, 0:1400]
+    pixels = np.stack([x // 6, y // 4, (x + y) // 10], -1).astype(np.uint8)
+    upright = Image.fromarray(pixels).convert(mode)
+    expected = np.asarray(upright.convert("RGB").resize((140, 90), Image.Resampling.BOX))
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    stored = upright.transpose(Image.Transpose.ROTATE_270)
+    stored.save(tmp_path / "a.jpg", exif=exif, quality=92, progressive=progressive)
+    thumbnail = make_thumbnail(tmp_path / "a.jpg", 140)
+    assert _difference(thumbnail, expected) <= 12
+
+
 def test_the_result_is_a_plain_array_of_its_own(picture: np.ndarray, tmp_path: Path) -> None:
     Image.fromarray(picture).save(tmp_path / "a.png")
     data = (tmp_path / "a.png").read_bytes()

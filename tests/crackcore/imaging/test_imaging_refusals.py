@@ -216,8 +216,15 @@ def _patched_tag(data: bytes, tag: int, value: int) -> bytes:
 def test_tiles_far_larger_than_the_picture_are_refused(deep: bool) -> None:
     data = _tiff(deep, tile=(32, 32))
     data = _patched_tag(_patched_tag(data, 322, 40_000), 323, 40_000)
-    with pytest.raises(InputRefused, match="tiles"):
-        decode("tiles.tif", data, Limits())
+    with pytest.raises(InputRefused, match="far larger"):
+        decode("a.tif", data, Limits())
+
+
+@pytest.mark.parametrize("name", ["deep.tif", "deep-lzw.tif", "deep-tiles.tif", "deep-zstd.tif"])
+def test_a_cut_deep_tiff_is_called_incomplete(name: str) -> None:
+    data = SOURCES[name]
+    with pytest.raises(InputRefused, match="incomplete"):
+        decode("a.tif", data[: len(data) * 9 // 10], Limits())
 
 
 def test_thousands_of_channels_are_refused() -> None:
