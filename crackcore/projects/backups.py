@@ -183,9 +183,9 @@ def restore_backup(path: Path | str, backup: Backup) -> Path:
             journal_id=bytes(16),
             saved_utc=int(time.time()),
         )
-        storage.write_durably(where, header.to_bytes(), body)
         if known.is_known(snapshot.header):
             known.remember(header)
+        storage.write_durably(where, header.to_bytes(), body)
         return kept
     finally:
         lock.release()

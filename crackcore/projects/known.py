@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 from crackcore import storage
+from crackcore.errors import CrackError
 from crackcore.projects.header import Header
 from crackcore.resources import state_folder
 
@@ -29,9 +30,13 @@ def is_known(header: Header) -> bool:
 
 
 def remember(header: Header) -> None:
-    """Note a save of ours. A lost note costs one inspection: nothing is synced, no error matters."""
+    """Note a save of ours, before it gets its name: after a power cut it must not look like a stranger's.
+
+    If noting fails, the file is inspected at the next open, and that is all.
+    """
     path = _list_of(header.uuid)
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, CrackError):
         lines = path.read_text("ascii").splitlines() if path.exists() else []
         text = "\n".join([*lines[-_KEPT + 1 :], _line(header)]) + "\n"
-        storage.write_quickly(path, text.encode("ascii"))
+        storage.make_folder(path.parent)
+        storage.write_durably(path, text.encode("ascii"))

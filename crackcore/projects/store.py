@@ -268,6 +268,7 @@ class ProjectStore:
         not_synced: FileProblem | None = None
         with storage.staged(self.path, header.to_bytes(), body, progress=progress) as temporary:
             self._refuse_if_changed(progress)
+            known.remember(header)
             written = Snapshot.written(temporary, self.path, header)
             try:
                 storage.put_in_place(temporary, self.path)
@@ -279,7 +280,6 @@ class ProjectStore:
         self._pixels.snapshot.close()
         self._pixels.snapshot, self._pixels.migrated = written, None
         self._content.forget_pending()
-        known.remember(header)
         if not_synced is not None:
             self._journal.saved(header)
             raise not_synced
@@ -418,5 +418,5 @@ def _write(path: Path, body: bytes, progress: Progress = unheard) -> None:
     with reading.damage_as_sentence(path), h5py.File(io.BytesIO(body), "r") as h5:
         project_uuid = bytes.fromhex(reading.text_of(h5.attrs[layout.UUID_ATTRIBUTE]))
     header = Header(project_uuid, 1, len(body), hashlib.sha256(body).digest(), saved_utc=int(time.time()))
-    storage.write_durably(path, header.to_bytes(), body, progress=progress)
     known.remember(header)
+    storage.write_durably(path, header.to_bytes(), body, progress=progress)

@@ -16,7 +16,6 @@ from crackcore.storage.files import (
     temporary_name,
     write_all,
     write_durably,
-    write_quickly,
 )
 from crackcore.storage.folders import make_folder, new_folder, remove_tree, write_new
 from crackcore.storage.locks import Lock, is_at, lock_file
@@ -43,5 +42,4 @@ __all__ = [
     "write_all",
     "write_durably",
     "write_new",
-    "write_quickly",
 ]

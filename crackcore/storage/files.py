@@ -173,24 +173,3 @@ def remove_stale(path: Path | str) -> list[Path]:
                 disk().unlink(entry.path)
                 removed.append(Path(entry.path))
     return removed
-
-
-def write_quickly(path: Path | str, data: bytes) -> None:
-    """Put a small file in place whose loss would not matter: swapped in whole, but nothing is synced.
-
-    Raises OSError.
-    """
-    target = Path(path)
-    os.makedirs(target.parent, exist_ok=True)
-    temporary = target.with_name(temporary_name(target.name))
-    fd = disk().open(str(temporary), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-    try:
-        try:
-            write_all(fd, data)
-        finally:
-            disk().close(fd)
-        disk().replace(str(temporary), str(target))
-    except OSError:
-        with contextlib.suppress(OSError):
-            disk().unlink(str(temporary))
-        raise

@@ -94,6 +94,12 @@ def remove_tree(folder: Path) -> None:
         disk().rmdir(str(folder))
 
 
+def _make_parents(folder: Path) -> None:
+    if not folder.is_dir():
+        _make_parents(folder.parent)
+        disk().mkdir(str(folder))
+
+
 def write_new(path: Path | str, data: bytes | memoryview) -> None:
     """Write a file that must not exist yet, folders made as needed; for use inside `new_folder`.
 
@@ -101,7 +107,7 @@ def write_new(path: Path | str, data: bytes | memoryview) -> None:
     """
     path = Path(path)
     try:
-        os.makedirs(path.parent, exist_ok=True)
+        _make_parents(path.parent)
         fd = disk().open(str(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             write_all(fd, data)
