@@ -1,6 +1,6 @@
 """Masks, scores and overlays as encoded pictures in memory.
 
-Grey values of a mask picture: 0 sound, 255 crack, 128 undecided. `imaging.read_mask` reads them back;
+Grey values of a mask picture: 0 sound, 255 crack, 127 undecided. `imaging.read_mask` reads them back;
 whoever reads them elsewhere asks for 255, not for "above 127".
 """
 
@@ -16,7 +16,7 @@ from PIL import Image
 from crackcore.arrays import CRACK, UNDECIDED, ClassMask, RgbImage, ScoreMap
 from crackcore.errors import FileProblem
 
-SOUND_GREY, UNDECIDED_GREY, CRACK_GREY = 0, 128, 255
+SOUND_GREY, UNDECIDED_GREY, CRACK_GREY = 0, 127, 255
 
 OVERLAY_QUALITY = 92
 _JPEG_SIDE_PX = 65_500  # the format's own limit in libjpeg
@@ -32,7 +32,7 @@ _UNDECIDED_OPACITY = 0.4
 
 
 def mask_png(mask: ClassMask) -> bytes:
-    """A mask as an 8-bit grey PNG: 255 crack, 128 undecided, 0 everything else.
+    """A mask as an 8-bit grey PNG: 255 crack, 127 undecided, 0 everything else.
 
     `mask` is uint8 (H, W): 1 crack, 255 undecided. Other classes of a project are "not crack" here.
     """

@@ -39,7 +39,7 @@ def write_training_set(
     keep_metadata: bool = False,
     shares: Mapping[str, float] = SHARES,
 ) -> ExportReport:
-    """`out/images/STEM.jpg|png`, `out/masks/STEM.png` (0 sound, 128 undecided, 255 crack) and
+    """`out/images/STEM.jpg|png`, `out/masks/STEM.png` (0 sound, 127 undecided, 255 crack) and
     `out/manifest.json`.
 
     A mask that only a model has made teaches a network its own mistakes, so by default pictures need

@@ -5,7 +5,7 @@
 | 0 and 255 (or 1 bit) | 255 | |
 | 0 and 1 | 1 | |
 | 0, 1 and 255 | 1 | 255 |
-| 0, 128 and 255 (our own export) | 255 | 128 |
+| 0, 127 and 255 (our own export) | 255 | 127 |
 | palette, black and white only | white | |
 | palette, else | every index above 0 | index 255 |
 | a few labels, such as 0, 2, 700 | every label above 0, with a note | |
@@ -124,9 +124,9 @@ def _by_value(path: Path | str, values: NDArray[Any], notes: list[str]) -> Class
     if found <= {0, 1, 255}:
         notes.append("Value 255 of the mask was read as undecided, value 1 as crack.")
         return _as_classes(values == 1, values == 255)
-    if found <= {0, 128, 255}:
-        notes.append("Value 128 of the mask was read as undecided.")
-        return _as_classes(values == 255, values == 128)
+    if found <= {0, 127, 255}:
+        notes.append("Value 127 of the mask was read as undecided.")
+        return _as_classes(values == 255, values == 127)
     if len(found) <= _MAX_LABELS and (max(found) <= 127 or 255 < max(found) < full):
         notes.append(_label_note(sorted(found - {0})))
         return _as_classes(values > 0)

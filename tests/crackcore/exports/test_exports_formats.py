@@ -108,7 +108,7 @@ def test_the_manifest_tells_which_file_is_which_picture(project, tmp_path):
     _run(project, "png", tmp_path / "out")
     manifest = json.loads((tmp_path / "out/manifest.json").read_text("ascii"))
     assert manifest["format"] == "crackscope-png"
-    assert manifest["grey_values"] == {"sound": 0, "undecided": 128, "crack": 255}
+    assert manifest["grey_values"] == {"sound": 0, "undecided": 127, "crack": 255}
     by_file = {row["file"]: row for row in manifest["pictures"]}
     row = by_file["masks/approved.png"]
     assert row["picture"] == "approved.png"
