@@ -52,10 +52,11 @@ def moved_record(record: ImageRecord, old_folder: Path, new_folder: Path) -> Ima
 
 
 def stored_path(photo: Path, project_folder: Path) -> str:
-    """How a record names `photo`: relative with forward slashes, absolute on another drive; escaped."""
-    whole = os.path.abspath(photo)
-    try:
-        relative = os.path.relpath(whole, os.path.abspath(project_folder))
-    except ValueError:  # another drive
-        relative = whole
-    return escaped(relative.replace(os.sep, "/"))
+    """How a record names `photo`: relative with forward slashes when both share a folder below the
+    root of one drive, else absolute; escaped.
+    """
+    file, folder = Path(os.path.abspath(photo)), Path(os.path.abspath(project_folder))
+    if file.drive.casefold() == folder.drive.casefold():
+        if len(Path(os.path.commonpath([file, folder])).parts) > 1:
+            return escaped(Path(os.path.relpath(file, folder)).as_posix())
+    return escaped(file.as_posix())

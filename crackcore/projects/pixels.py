@@ -65,6 +65,17 @@ class Pixels:
         with self._stored(image_id) as group:
             return group is not None and reading.plane_dataset(group, layout.SCORE, size) is not None
 
+    def predicted_images(self) -> set[str]:
+        pending = self._content.pending.images
+        found = {i for i, entry in pending.items() if entry.prediction is not None}
+        with self.body() as h5:
+            for image_id in self._content.records.keys() - found:
+                entry = pending.get(image_id)
+                group = None if entry is not None and entry.fresh else reading.image_group(h5, image_id)
+                if group is not None and reading.member(group, layout.SCORE) is not None:
+                    found.add(image_id)
+        return found
+
     def prediction(self, image_id: str) -> Prediction | None:
         size = self._content.size_of(image_id)
         entry = self._content.entry(image_id)

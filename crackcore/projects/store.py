@@ -214,6 +214,10 @@ class ProjectStore:
         """Whether a model has looked at this image; no pixel is read."""
         return self._pixels.has_prediction(image_id)
 
+    def predicted_images(self) -> set[str]:
+        """Ids of all images that have a prediction, looked up in one go."""
+        return self._pixels.predicted_images()
+
     def read_prediction(self, image_id: str) -> Prediction | None:
         """The newest prediction, or None when no model has looked at this image."""
         return self._pixels.prediction(image_id)
