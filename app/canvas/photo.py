@@ -21,13 +21,16 @@ class ShownPhoto:
     def __init__(self) -> None:
         self._view: Viewport | None = None
         self._levels: tuple[RgbImage, ...] | None = None
+        # Two buffers in turn: fresh memory would cost more than what is copied into it.
         self._pixels: NDArray[np.uint32] = np.empty((0, 0), np.uint32)
+        self._spare = self._pixels
         self._image = QImage()
+        self._scratch = render.Scratch()
 
     def forget(self) -> None:
         """Let go of the photograph's arrays and of what was drawn."""
         self._view = self._levels = None
-        self._image, self._pixels = QImage(), np.empty((0, 0), np.uint32)
+        self._image = QImage()
 
     def image(self, levels: tuple[RgbImage, ...], view: Viewport) -> QImage:
         """A picture of the widget's size in device pixels; undefined where the image does not lie."""
@@ -35,8 +38,10 @@ class ShownPhoto:
         if old == view and self._levels is levels:
             return self._image
         whole = Box(0, view.height, 0, view.width)
-        previous = self._pixels
-        self._pixels = np.empty((view.height, view.width), np.uint32)
+        previous, self._pixels = self._pixels, self._spare
+        if self._pixels.shape != (view.height, view.width):
+            self._pixels = np.empty((view.height, view.width), np.uint32)
+        self._spare = previous
         missing = [whole]
         if self._levels is levels and old is not None and _same_raster(old, view):
             down, right = view.origin[0] - old.origin[0], view.origin[1] - old.origin[1]
@@ -53,7 +58,7 @@ class ShownPhoto:
             seen = render.on_image(view, box)
             if not seen.is_empty:
                 painter.setClipRect(seen.left, seen.top, seen.width, seen.height)
-                render.draw_photo(painter, levels, view, seen)
+                render.draw_photo(painter, levels, view, seen, self._scratch)
         painter.end()
         self._view, self._levels = view, levels
         return self._image

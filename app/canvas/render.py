@@ -109,15 +109,19 @@ def mask_pixels(document: Document, view: Viewport, rect: Box, *, outline_px: in
     wide = on_image(view, rect.grown(outline_px))
     level = mask_level(view.scale, marks.count)
     window = _Window(view, wide, level, marks.size(level))
-    shown = cv2.LUT(marks.part(level, *window.slices), _HAND_SHOWN)
+    shown = marks.part(level, *window.slices)
+    by_hand = bool(shown.any())  # mostly not: then there is nothing to colour and to join
+    if by_hand:
+        shown = cv2.LUT(shown, _HAND_SHOWN)
     base = document.base()
     if base is not None:
         levels, table = base
-        shown = cv2.max(shown, cv2.LUT(levels.part(level, *window.slices), _BASE_SHOWN[table]))
+        beneath = cv2.LUT(levels.part(level, *window.slices), _BASE_SHOWN[table])
+        shown = cv2.max(shown, beneath) if by_hand else beneath
     shown = window.enlarged(shown)
     if outline_px:
         grown = cv2.dilate(shown, np.ones((2 * outline_px + 1,) * 2, np.uint8), borderValue=0)
-        shown = grown * (shown == SHOW_NOTHING)
+        shown = cv2.bitwise_and(grown, cv2.compare(shown, SHOW_NOTHING, cv2.CMP_EQ))
         top, left = rect.top - wide.top, rect.left - wide.left
         shown = shown[top : top + rect.height, left : left + rect.width]
     return np.asarray(shown, np.uint8)
@@ -150,7 +154,7 @@ def indexed_image(pixels: Bytes, colours: list[int]) -> QImage:
     return _keeping(image, pixels)
 
 
-def _keeping(image: QImage, pixels: NDArray[np.uint8]) -> QImage:
+def _keeping(image: QImage, pixels: NDArray[Any]) -> QImage:
     """The image, holding on to the array whose memory it shows (Qt itself keeps only an address)."""
     image.pixels = pixels  # type: ignore[attr-defined]
     return image
@@ -160,17 +164,37 @@ def _keeping(image: QImage, pixels: NDArray[np.uint8]) -> QImage:
 
 
 def photo_level(scale: float, count: int) -> int:
-    """The coarsest level that still has a pixel for every device pixel."""
-    return min(max(0, floor(-log2(scale) + 1e-9)), count - 1)
+    """The level to smooth from: its pixels are between 0.6 and 1.2 device pixels large.
+
+    Going a little past 1 blurs less than can be seen and halves the worst case, where a level of nearly
+    four pixels for each one of the screen would have to be read.
+    """
+    return min(max(0, floor(-log2(scale) + 0.263)), count - 1)
 
 
-def draw_photo(painter: QPainter, levels: tuple[RgbImage, ...], view: Viewport, rect: Box) -> None:
+class Scratch:
+    """Memory used again for every repaint: getting it fresh costs more than filling it."""
+
+    def __init__(self) -> None:
+        self._bytes = np.empty(0, np.uint8)
+
+    def four_bytes(self, height: int, width: int) -> NDArray[np.uint8]:
+        """(height, width, 4) uint8 of any content; what was given out before is overwritten."""
+        size = height * width * 4
+        if self._bytes.size < size:
+            self._bytes = np.empty(size, np.uint8)
+        return self._bytes[:size].reshape(height, width, 4)
+
+
+def draw_photo(
+    painter: QPainter, levels: tuple[RgbImage, ...], view: Viewport, rect: Box, scratch: Scratch
+) -> None:
     """Draw the photograph into `rect` (on the image); the painter's unit is the device pixel.
 
     Enlarged, every pixel is a square; made smaller, it is smoothed.
     """
     if view.scale > 1.0:
-        _draw_enlarged(painter, levels[0], view, rect)
+        _draw_enlarged(painter, levels[0], view, rect, scratch)
         return
     level = photo_level(view.scale, len(levels))
     photo = levels[level]
@@ -188,7 +212,10 @@ def draw_photo(painter: QPainter, levels: tuple[RgbImage, ...], view: Viewport, 
     rows, first_y, height = _source(rect.top - top, rect.bottom - top, tall, photo.shape[0])
     columns, first_x, width = _source(rect.left - left, rect.right - left, wide, photo.shape[1])
     image = rgb_image(photo[rows, columns])
-    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, abs(tall - 1) + abs(wide - 1) > 1e-9)
+    if abs(tall - 1) + abs(wide - 1) > 1e-9:
+        # Qt smooths four bytes a pixel six times faster than three.
+        image = _image_of_packed(_packed(photo[rows, columns], scratch))
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, True)
     target = QRectF(left + first_x * wide, top + first_y * tall, width * wide, height * tall)
     painter.drawImage(target, image, QRectF(0, 0, width, height))
 
@@ -200,15 +227,25 @@ def _source(first: int, last: int, pixel: float, limit: int) -> tuple[slice, int
     return slice(begin, end), begin, end - begin
 
 
-def _draw_enlarged(painter: QPainter, photo: RgbImage, view: Viewport, rect: Box) -> None:
+def _draw_enlarged(painter: QPainter, photo: RgbImage, view: Viewport, rect: Box, scratch: Scratch) -> None:
     window = _Window(view, rect, 0, photo.shape[:2])
-    part = cv2.cvtColor(np.ascontiguousarray(photo[window.slices]), cv2.COLOR_RGB2BGRA)
     # Four bytes as one number: rows and columns are then repeated in one pass instead of four.
-    packed = window.enlarged(part.view(np.uint32)[..., 0])
-    packed = np.ascontiguousarray(packed)
-    height, width = packed.shape
-    image = QImage(packed.data, width, height, 4 * width, QImage.Format.Format_RGB32)
-    painter.drawImage(rect.left, rect.top, image)
+    pixels = window.enlarged(_packed(photo[window.slices], scratch))
+    painter.drawImage(rect.left, rect.top, _image_of_packed(pixels))
+
+
+def _packed(pixels: RgbImage, scratch: Scratch) -> NDArray[np.uint32]:
+    four = scratch.four_bytes(*pixels.shape[:2])
+    cv2.cvtColor(pixels, cv2.COLOR_RGB2BGRA, dst=four)
+    packed: NDArray[np.uint32] = four.view(np.uint32)[..., 0]
+    return packed
+
+
+def _image_of_packed(pixels: NDArray[np.uint32]) -> QImage:
+    pixels = np.ascontiguousarray(pixels)
+    height, width = pixels.shape
+    image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
+    return _keeping(image, pixels)
 
 
 def rgb_image(pixels: RgbImage) -> QImage:
