@@ -202,7 +202,7 @@ class Window(QMainWindow):
         ]
         for dock in self.docks:
             self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-        self.resizeDocks(self.docks, [420, 260, 120], Qt.Orientation.Vertical)
+        self.resizeDocks(self.docks, [900, 100, 100], Qt.Orientation.Vertical)
         self.resizeDocks(self.docks[:1], [310], Qt.Orientation.Horizontal)
 
     def _dock(self, title: str, content: QWidget) -> QDockWidget:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -105,6 +106,17 @@ class PredictionPanel(QWidget):
         self._refresh_models()
         self._follow()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._keep_height()
+
+    def _keep_height(self) -> None:
+        """Wrapped text has a height only once the width is known, and a dock would cut it off."""
+        layout = self.layout()
+        if layout is not None and self.width() > 0:
+            height = layout.totalHeightForWidth(self.width())
+            self.setMinimumHeight(max(height, layout.minimumSize().height(), 0))
+
     # -------------------------------------------------------------- following
 
     def _follow(self) -> None:
@@ -159,6 +171,7 @@ class PredictionPanel(QWidget):
                 box.blockSignals(False)
         self.state.setText(self._state_text())
         self.state.setVisible(bool(self.state.text()))
+        self._keep_height()
 
     def _state_text(self) -> str:
         document = self._document

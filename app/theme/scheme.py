@@ -152,14 +152,12 @@ QPushButton[chip="true"] {{
 QPushButton[chip="true"]:hover {{ background: {s.hover}; }}
 QPushButton[chip="true"]:checked {{
     background: {s.accent}; color: {s.accent_text}; border-color: {s.accent}; }}
-QLineEdit, QAbstractSpinBox, QComboBox, QPlainTextEdit {{
+QLineEdit, QPlainTextEdit {{
     background: {s.raised}; border: 1px solid {s.line}; border-radius: {RADIUS}px; padding: 4px 6px;
     selection-background-color: {s.accent}; selection-color: {s.accent_text}; }}
-QLineEdit:focus, QAbstractSpinBox:focus, QComboBox:focus, QPlainTextEdit:focus {{
+QLineEdit:focus, QPlainTextEdit:focus {{
     border-color: {s.accent}; }}
-QLineEdit:disabled, QAbstractSpinBox:disabled, QComboBox:disabled {{
-    color: {s.text_off}; background: {s.ground}; }}
-QComboBox::drop-down {{ border: none; width: 20px; }}
+QLineEdit:disabled {{ color: {s.text_off}; background: {s.ground}; }}
 QListView, QTreeView, QTableView {{ background: {s.raised}; border: none; outline: none; }}
 QScrollBar:vertical {{ background: transparent; width: 11px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: 11px; margin: 0; }}
