@@ -43,7 +43,7 @@ class ShownPhoto:
             self._pixels = np.empty((view.height, view.width), np.uint32)
         self._spare = previous
         missing = [whole]
-        if self._levels is levels and old is not None and _same_raster(old, view):
+        if self._levels is levels and old is not None and view.has_raster_of(old):
             down, right = view.origin[0] - old.origin[0], view.origin[1] - old.origin[1]
             kept = Box(down, view.height + down, right, view.width + right).clipped(view.height, view.width)
             if not kept.is_empty:
@@ -62,16 +62,6 @@ class ShownPhoto:
         painter.end()
         self._view, self._levels = view, levels
         return self._image
-
-
-def _same_raster(one: Viewport, other: Viewport) -> bool:
-    return (one.height, one.width, one.scale, one.image_height, one.image_width) == (
-        other.height,
-        other.width,
-        other.scale,
-        other.image_height,
-        other.image_width,
-    )
 
 
 def _around(kept: Box, whole: Box) -> list[Box]:

@@ -186,11 +186,25 @@ class CanvasView(QWidget):
     def _set_view(self, view: Viewport, *, force: bool = False) -> None:
         if view != self._view or force:
             at = None if self._cursor is None else self._view.to_screen(*self._cursor)
-            self._view = view
+            old, self._view = self._view, view
             if at is not None:  # the mouse did not move, so what lies under it did
                 self._cursor = view.to_image(*at)
-            self.update()
+            self._repaint_moved(old)
             self.view_changed.emit()
+
+    def _repaint_moved(self, old: Viewport) -> None:
+        """Repaint after the view changed; a pan moves what is on the screen and paints only the rest."""
+        ratio = self.devicePixelRatioF()
+        down, right = (new - was for new, was in zip(self._view.origin, old.origin, strict=True))
+        if not self._view.has_raster_of(old) or down % ratio or right % ratio or not self.isVisible():
+            self.update()
+            return
+        self.scroll(int(right / ratio), int(down / ratio))
+        # The tool's preview went along with the picture; the cursor did not.
+        for box in self._drawn:
+            moved = Box(box.top + down, box.bottom + down, box.left + right, box.right + right)
+            self._update_box(moved)
+        self._update_preview()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._fit_to_widget()

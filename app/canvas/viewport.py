@@ -55,6 +55,10 @@ class Viewport:
         """Where the top left corner of a pixel lies, in device pixels."""
         return self.to_screen(row - 0.5, column - 0.5)
 
+    def has_raster_of(self, other: Viewport) -> bool:
+        """Whether both show the same image at the same scale in the same widget, moved at most."""
+        return self == replace(other, centre_y=self.centre_y, centre_x=self.centre_x, fitted=self.fitted)
+
     @property
     def fit_scale(self) -> float:
         if not (self.image_height and self.image_width):

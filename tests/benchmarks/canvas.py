@@ -143,6 +143,8 @@ def _of_size(size: str) -> Iterator[Figure]:
         lambda: document.set_loaded(stage.levels, stage.hand, prediction, None, planes=planes.pop()),
     )
     view.show()
+    while not view.window().windowHandle().isExposed():
+        stage.shown()
     view.set_document(document, keep_view=False)
     plain, all_layers = LayerOptions(), LayerOptions(outline=True, score_visible=True)
     for case, scale, layers in (

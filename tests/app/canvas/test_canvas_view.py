@@ -271,6 +271,38 @@ def test_repainting_parts_gives_the_same_picture_as_repainting_all(
     assert np.abs(panned.astype(int) - whole.astype(int)).max() <= (3 if scale < 1 else 0)
 
 
+def on_the_screen(view: CanvasView) -> np.ndarray:
+    """What lies in the window's own memory: the sum of all repaints so far, unlike a fresh grab."""
+    QApplication.processEvents()
+    image = view.screen().grabWindow(view.winId()).toImage().convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : image.width() * 3].reshape(image.height(), image.width(), 3).copy()
+
+
+@pytest.mark.parametrize("outline", [False, True])
+@pytest.mark.parametrize("scale", [0.37, 1.0, 2.6])
+def test_a_pan_leaves_the_same_picture_as_painting_anew(
+    qtbot: QtBot, view: CanvasView, toolbox: ToolBox, scale: float, outline: bool
+) -> None:
+    random = np.random.default_rng(6)
+    photo = cv2.resize(random.integers(0, 256, (40, 50, 3), dtype=np.uint8), (1000, 800))
+    score = (random.random((800, 1000)) < 0.01).astype(np.uint8) * 200
+    view.set_document(document_of(photo, score), keep_view=False)
+    view.set_layers(LayerOptions(outline=outline, opacity=1.0, score_visible=outline))
+    toolbox.choose("brush")
+    toolbox.size_px = 30
+    place(view, scale, 390, 480)
+    qtbot.mouseMove(view, QPoint(50, 60))
+    qtbot.mouseMove(view, QPoint(150, 130))  # its ring must not travel with the picture
+    watch = PaintWatch(view)
+    for down, right in ((10, 0), (-7, 13), (40, -60), (0, 350), (-400, 10), (3, 3)):
+        view._set_view(view.viewport.moved(down, right))
+        shown = on_the_screen(view)
+        # Smoothing rounds to sixteenths of a pixel from wherever a strip begins.
+        assert np.abs(shown.astype(int) - grabbed(view)).max() <= (3 if scale < 1 else 0)
+    assert watch.painted
+
+
 class PaintWatch(QObject):
     """Which rectangles of a widget Qt was asked to repaint."""
 
