@@ -220,7 +220,6 @@ class CanvasView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         self._fit_to_widget()  # the screen's pixel ratio may have changed without a resize
         ratio = self.devicePixelRatioF()
-        rect = _device_box(event.rect(), ratio).clipped(self._view.height, self._view.width)
         painter = QPainter(self)
         ground = self.palette().color(QPalette.ColorRole.Shadow)
         document = self._document
@@ -228,14 +227,17 @@ class CanvasView(QWidget):
             painter.fillRect(event.rect(), ground)
             return
         painter.scale(1 / ratio, 1 / ratio)  # from here on, one unit is one device pixel
-        seen = render.on_image(self._view, rect)
-        if seen != rect:
-            painter.fillRect(_qrect(rect), ground)
-        if not seen.is_empty:
-            photo = self._photo.image(document.photo_levels, self._view)
-            painter.drawImage(_qrect(seen), photo, _qrect(seen))
-            if not self._peeking:
-                self._draw_layers(painter, document, seen)
+        # One by one: after a pan they are two strips at a corner, whose common rectangle is everything.
+        for part in event.region():  # type: ignore[attr-defined]
+            rect = _device_box(part, ratio).clipped(self._view.height, self._view.width)
+            seen = render.on_image(self._view, rect)
+            if seen != rect:
+                painter.fillRect(_qrect(rect), ground)
+            if not seen.is_empty:
+                photo = self._photo.image(document.photo_levels, self._view)
+                painter.drawImage(_qrect(seen), photo, _qrect(seen))
+                if not self._peeking:
+                    self._draw_layers(painter, document, seen)
         preview = self._preview()
         cursors.draw(painter, self._view, self._cursor, preview, line_px=self._line_px())
 
