@@ -97,7 +97,8 @@ class WorkStream(QObject):
         The batch is taken on the lane, not here, so that strokes which arrive while an earlier
         sync is under way share the next one.
         """
-        if not self._waiting or self._is_over:
+        # Also when the lane has taken the last step already: this job then ends after its answer.
+        if not self.waiting or self._is_over:
             return None
         taken: list[Change] = []
 
