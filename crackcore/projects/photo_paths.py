@@ -56,7 +56,7 @@ def stored_path(photo: Path, project_folder: Path) -> str:
     root of one drive, else absolute; escaped.
     """
     file, folder = Path(os.path.abspath(photo)), Path(os.path.abspath(project_folder))
-    if file.drive.casefold() == folder.drive.casefold():
-        if len(Path(os.path.commonpath([file, folder])).parts) > 1:
-            return escaped(Path(os.path.relpath(file, folder)).as_posix())
+    same_drive = file.drive.casefold() == folder.drive.casefold()
+    if same_drive and len(Path(os.path.commonpath([file, folder])).parts) > 1:
+        return escaped(Path(os.path.relpath(file, folder)).as_posix())
     return escaped(file.as_posix())

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,42 +71,24 @@ def killed_run(
             to_go = 1 << 30
 
 
-@pytest.fixture
-def fast_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Project and journal in memory where there is such a disk.
-
-    A kill loses nothing of the page cache either way, and where a sync costs nothing far more
-    strokes and saves are met in the act.
-    """
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    folder = memory / f"crackscope-{uuid.uuid4().hex}"
-    folder.mkdir()
-    monkeypatch.setenv("CRACKSCOPE_STATE", str(folder / "state"))
-    yield folder
-    shutil.rmtree(folder)
-
-
 @pytest.mark.slow
 def test_no_acknowledged_stroke_is_lost_under_continuous_load(
-    fast_folder: Path, spawner: subprocess.Popen[str]
+    tmp_path: Path, spawner: subprocess.Popen[str]
 ) -> None:
-    kill_loop(fast_folder, spawner, kills=KILLS, pace_ms=0)
+    kill_loop(tmp_path, spawner, kills=KILLS, pace_ms=0)
 
 
 @pytest.mark.slow
 def test_no_acknowledged_stroke_is_lost_on_a_real_disk(
-    tmp_path: Path, spawner: subprocess.Popen[str]
+    tmp_path_factory: pytest.TempPathFactory, spawner: subprocess.Popen[str]
 ) -> None:
-    kill_loop(tmp_path, spawner, kills=KILLS // 10, pace_ms=0)
+    kill_loop(tmp_path_factory.mktemp("real"), spawner, kills=KILLS // 10, pace_ms=0)
 
 
 def test_no_acknowledged_stroke_is_lost_when_drawn_slowly(
-    fast_folder: Path, spawner: subprocess.Popen[str]
+    tmp_path: Path, spawner: subprocess.Popen[str]
 ) -> None:
-    kill_loop(fast_folder, spawner, kills=KILLS // 20, pace_ms=3)
+    kill_loop(tmp_path, spawner, kills=KILLS // 20, pace_ms=3)
 
 
 def kill_loop(tmp_path: Path, spawner: subprocess.Popen[str], *, kills: int, pace_ms: float) -> None:
