@@ -7,6 +7,8 @@ two rectangles drawn at different moments always match.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from math import ceil, floor, log2
 from typing import Any
 
@@ -134,18 +136,19 @@ def score_pixels(levels: MaxLevels, view: Viewport, rect: Box) -> Bytes:
     return np.asarray(window.enlarged(levels.part(level, *window.slices)), np.uint8)
 
 
-def mask_colours(options: LayerOptions) -> list[int]:
+@lru_cache(maxsize=32)
+def mask_colours(options: LayerOptions) -> tuple[int, ...]:
     """The colour table of `mask_pixels`."""
     opacity = 1.0 if options.outline else options.opacity
-    return [
+    return (
         0,
         data_colours.argb(data_colours.UNDECIDED, opacity * _UNDECIDED_OPACITY),
         data_colours.argb(data_colours.CRACK_PREDICTED, opacity),
         data_colours.argb(data_colours.CRACK_BY_HAND, opacity),
-    ]
+    )
 
 
-def indexed_image(pixels: Bytes, colours: list[int]) -> QImage:
+def indexed_image(pixels: Bytes, colours: Sequence[int]) -> QImage:
     """A QImage over the memory of uint8 (H, W) pixels, without a copy where rows lie one after another."""
     pixels = np.ascontiguousarray(pixels)
     height, width = pixels.shape

@@ -211,7 +211,8 @@ class CanvasView(QWidget):
 
     def _fit_to_widget(self) -> None:
         ratio = self.devicePixelRatioF()
-        height, width = max(1, round(self.height() * ratio)), max(1, round(self.width() * ratio))
+        # Rounded up: Qt shows the device pixels that a widget of fractional size covers in part.
+        height, width = max(1, ceil(self.height() * ratio)), max(1, ceil(self.width() * ratio))
         if (height, width) != (self._view.height, self._view.width):
             self._set_view(self._view.resized(height, width))
 

@@ -8,6 +8,8 @@ any ground.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,13 +52,14 @@ def argb(colour: Rgb, opacity: float) -> int:
     return round(opacity * 255) << 24 | red << 16 | green << 8 | blue
 
 
-def score_table(name: str, opacity: float) -> list[int]:
+@lru_cache(maxsize=8)
+def score_table(name: str, opacity: float) -> tuple[int, ...]:
     """256 colours for a score map over a photograph.
 
     A score of nought is invisible and low ones are faint: over the whole picture even a light tint
     would hide the surface. From a third of the way up the map has its full opacity.
     """
     ramp = np.clip(np.arange(256) / 85, 0.0, 1.0) * opacity
-    return [
+    return tuple(
         argb((int(r), int(g), int(b)), float(a)) for (r, g, b), a in zip(colour_map(name), ramp, strict=True)
-    ]
+    )
