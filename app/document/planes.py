@@ -24,6 +24,7 @@ from crackcore.arrays import (
     ScoreMap,
 )
 from crackcore.domain.box import Box
+from crackcore.imaging.pyramid import max_halved
 from crackcore.masks.patch import TILE, Patch
 from crackcore.masks.threshold import peaks as peaks_of
 
@@ -47,16 +48,6 @@ def _ranks(crack: int, undecided: int) -> Plane:
 
 FROZEN_RANKS = _ranks(CRACK, UNDECIDED)
 HAND_RANKS = _ranks(HAND_CRACK, HAND_UNDECIDED)
-
-
-def halved(plane: Plane) -> Plane:
-    """uint8 (H, W) at half the size, each pixel the maximum of its block of 2 x 2; sizes round up."""
-    height, width = plane.shape
-    rows = plane[0::2].copy()
-    np.maximum(rows[: height // 2], plane[1::2], out=rows[: height // 2])
-    out = rows[:, 0::2].copy()
-    np.maximum(out[:, : width // 2], rows[:, 1::2], out=out[:, : width // 2])
-    return out
 
 
 class MaxLevels:
@@ -119,7 +110,7 @@ class MaxLevels:
             half = Box(box.top // 2, -(-box.bottom // 2), box.left // 2, -(-box.right // 2))
             rows = slice(half.top * 2, min(half.bottom * 2, height))
             columns = slice(half.left * 2, min(half.right * 2, width))
-            plane[half.slices] = halved(self.part(level, rows, columns))
+            plane[half.slices] = max_halved(self.part(level, rows, columns))
             box = half
 
     def _build(self) -> None:
@@ -129,10 +120,10 @@ class MaxLevels:
         first = np.empty(self.size(1), np.uint8)
         for top in range(0, height, _BAND_PX):
             band = self.part(0, slice(top, min(top + _BAND_PX, height)), slice(0, width))
-            first[top // 2 : top // 2 + _BAND_PX // 2] = halved(band)
+            first[top // 2 : top // 2 + _BAND_PX // 2] = max_halved(band)
         self._coarse = [first]
         while max(self._coarse[-1].shape) > _SMALLEST_PX:
-            self._coarse.append(halved(self._coarse[-1]))
+            self._coarse.append(max_halved(self._coarse[-1]))
 
 
 class TouchedTiles:

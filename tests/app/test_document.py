@@ -18,12 +18,13 @@ from app.document import (
     peak_planes,
     score_planes,
 )
-from app.document.planes import CRACK_MARK, HAND_RANKS, UNDECIDED_MARK, halved
+from app.document.planes import CRACK_MARK, HAND_RANKS, UNDECIDED_MARK
 from crackcore.arrays import HAND_CRACK, HAND_SOUND, UNTOUCHED
 from crackcore.domain.box import Box
 from crackcore.domain.change import Change, HandEdited, MaskFrozen, Predicted, RecordChanged
 from crackcore.domain.image_record import ImageRecord, Review, Threshold
 from crackcore.domain.prediction import Prediction
+from crackcore.imaging.pyramid import max_halved
 from crackcore.masks import strokes
 from crackcore.masks.patch import Patch
 from crackcore.masks.threshold import shown_mask
@@ -85,7 +86,7 @@ def compare(levels: MaxLevels, fresh: MaxLevels) -> None:
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 9))
 def test_halving_keeps_the_maximum_of_each_block(height: int, width: int, seed: int) -> None:
     plane = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
-    half = halved(plane)
+    half = max_halved(plane)
     assert half.shape == (-(-height // 2), -(-width // 2))
     for y, x in np.ndindex(half.shape):
         assert half[y, x] == plane[2 * y : 2 * y + 2, 2 * x : 2 * x + 2].max()
