@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ from crackcore.arrays import RgbImage
 from crackcore.domain.image_record import Review, Threshold
 from crackcore.domain.prediction import Prediction, PredictSettings
 from crackcore.errors import DeviceProblem, ModelProblem, NotAnalysed
+from crackcore.masks.threshold import score_step
 from crackcore.names import shown_name, unescaped
 from crackcore.progress import Progress
 
@@ -290,7 +290,7 @@ class Predicting(QObject):
     def _default_threshold(self, image_id: str, model: InstalledModel) -> Threshold | None:
         """The threshold a model was measured at, for images where nobody has moved it."""
         record = self._session.record(image_id)
-        step = min(255, max(1, math.ceil(model.spec.threshold * 255)))
+        step = score_step(model.spec.threshold)
         if record.review not in (Review.NEW, Review.FAILED) or record.threshold != Threshold():
             return None
         return None if step == Threshold().low else Threshold(step, step)
