@@ -16,7 +16,9 @@ MIGRATIONS: Mapping[int, Callable[[h5py.File], None]] = {}
 
 
 def migrated(
-    body: bytes, version: int, path: Path, steps: Mapping[int, Callable[[h5py.File], None]] = MIGRATIONS
+    body: bytes,
+    version: int,
+    path: Path,
 ) -> bytes:
     """The body in today's format; the file on disk stays as it is until the next save.
 
@@ -28,9 +30,9 @@ def migrated(
     opened = h5py.h5f.open(b"migration", h5py.h5f.ACC_RDWR, fapl=access)
     with h5py.File(opened) as h5:
         for number in range(version, layout.FORMAT_VERSION):
-            if number not in steps:
+            if number not in MIGRATIONS:
                 raise ProjectDamaged(f"{shown_name(path)} has a format that never existed.", path=path)
-            steps[number](h5)
+            MIGRATIONS[number](h5)
             h5.attrs[layout.VERSION_ATTRIBUTE] = number + 1
         h5.flush()
         return bytes(h5.id.get_file_image())

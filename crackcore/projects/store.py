@@ -341,6 +341,7 @@ class ProjectStore:
             last_sequence=self._journal.last_sequence,
             journal_id=self._journal.journal_id,
             saved_utc=int(time.time()),
+            format_version=layout.FORMAT_VERSION,
         )
 
     def _refuse_if_changed(self, progress: Progress) -> None:
@@ -421,6 +422,13 @@ def _write(path: Path, body: bytes, progress: Progress = unheard) -> None:
     """A project file of its own: first generation, nothing of any journal folded in."""
     with reading.damage_as_sentence(path), h5py.File(io.BytesIO(body), "r") as h5:
         project_uuid = bytes.fromhex(reading.text_of(h5.attrs[layout.UUID_ATTRIBUTE]))
-    header = Header(project_uuid, 1, len(body), hashlib.sha256(body).digest(), saved_utc=int(time.time()))
+    header = Header(
+        uuid=project_uuid,
+        generation=1,
+        body_bytes=len(body),
+        body_sha256=hashlib.sha256(body).digest(),
+        saved_utc=int(time.time()),
+        format_version=layout.FORMAT_VERSION,
+    )
     known.remember(header)
     storage.write_durably(path, header.to_bytes(), body, progress=progress)

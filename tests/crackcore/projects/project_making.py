@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,3 +91,15 @@ def everything(store: ProjectStore) -> dict[str, Any]:
             ),
         )
     return found
+
+
+def drop(store: ProjectStore) -> None:
+    """What a kill leaves: handles closed by the system, nothing tidied up."""
+    if store._journal._fd >= 0:
+        os.close(store._journal._fd)
+        store._journal._fd = -1
+    store._pixels.snapshot.close()
+    assert store._lock is not None
+    os.close(store._lock._fd)
+    store._lock._fd = -1
+    store._closed = True

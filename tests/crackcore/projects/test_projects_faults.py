@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from project_making import everything, new_store, project, stroke
+from project_making import drop, everything, new_store, project, stroke
 
 from crackcore import storage
 from crackcore.domain.change import HandEdited
@@ -169,21 +169,11 @@ def test_a_kill_right_after_a_failed_save_loses_nothing(tmp_path: Path, fault: i
         before = everything(store)
         with failing(n, fault, for_good=True) as disk:
             _refusal(store.save)
-            _drop(store)
+            drop(store)
         with ProjectStore.open(store.path) as again:
             assert everything(again) == before, (n, disk.failed)
         if not disk.failed:
             break
-
-
-def _drop(store: ProjectStore) -> None:
-    """What a kill leaves: handles closed by the system, nothing tidied up."""
-    os.close(store._journal._fd)
-    store._journal._fd = -1
-    store._pixels.snapshot.close()
-    assert store._lock is not None
-    os.close(store._lock._fd)
-    store._lock._fd = -1
 
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS])
