@@ -55,6 +55,9 @@ class Lock:
         if not answer:
             self.holder = _holder(fd)
             os.close(fd)
+            if answer is None:
+                with contextlib.suppress(OSError):  # it means nothing here
+                    disk().unlink(str(self.path))
             return answer
         self._fd = fd
         try:
