@@ -27,7 +27,7 @@ from crackcore.names import shown_name
 from crackcore.progress import Progress
 
 SAMPLES_SHOWN = 4
-SAMPLE_SIZE = QSize(146, 104)
+SAMPLE_SIZE = QSize(158, 112)
 RECENT_SHOWN = 6
 
 
@@ -59,8 +59,10 @@ class FirstRunPage(QWidget):
         head.setSpacing(SPACE * 2)
         words = QVBoxLayout()
         words.setSpacing(2)
+        words.addStretch(1)
         words.addWidget(title)
         words.addWidget(claim)
+        words.addStretch(1)
         head.addWidget(self._mark)
         head.addLayout(words, 1)
 
@@ -100,7 +102,7 @@ class FirstRunPage(QWidget):
         ways.setSpacing(SPACE)
         self._buttons: list[tuple[QPushButton, QAction]] = []
         for number, action in enumerate(actions):
-            button = QPushButton(action.text())
+            button = QPushButton(f"  {action.text()}")
             button.setMinimumHeight(44)
             button.setIconSize(QSize(20, 20))
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QSlider, QWidget
 
 from app.document import LayerOptions
-from app.theme.scheme import SPACE
+from app.theme.scheme import FIELD_PX, SPACE
 
 
 class LayersPanel(QWidget):
@@ -21,6 +21,7 @@ class LayersPanel(QWidget):
         self._options = options
         self.mask_box = QCheckBox("Mask")
         self.style_choice = QComboBox()
+        self.style_choice.setMinimumHeight(FIELD_PX)
         self.style_choice.addItem("Filled", False)
         self.style_choice.addItem("Outline", True)
         self.style_choice.setAccessibleName("How the mask is drawn")

@@ -20,7 +20,7 @@ from app.document import Document
 from app.messages import Kind, Message
 from app.panels.range_slider import RangeSlider
 from app.session import Session
-from app.theme.scheme import SPACE
+from app.theme.scheme import FIELD_PX, SPACE
 from crackcore.domain.image_record import Threshold
 
 
@@ -36,6 +36,7 @@ class PredictionPanel(QWidget):
         self.models.setAccessibleName("Model")
         self.models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.models.setMinimumContentsLength(14)
+        self.models.setMinimumHeight(FIELD_PX)
         self.models.activated.connect(lambda index: session.predicting.choose(self.models.itemData(index)))
         self.about = QLabel()
         self.about.setTextFormat(Qt.TextFormat.PlainText)
@@ -219,6 +220,7 @@ def _percent(name: str) -> QDoubleSpinBox:
     box.setSingleStep(1)
     box.setSuffix(" %")
     box.setKeyboardTracking(False)
+    box.setMinimumHeight(FIELD_PX)
     box.setAccessibleName(name)
     box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     return box

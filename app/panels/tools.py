@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QComboBox, QLabel, QSizePolicy, QSlider, QSpinBox,
 
 from app.editing import ToolBox
 from app.theme.icons import pixmap
-from app.theme.scheme import Theme
+from app.theme.scheme import FIELD_PX, Theme
 from crackcore.masks.strokes import MAX_DIAMETER_PX, MIN_DIAMETER_PX
 
 TITLES = {
@@ -54,6 +54,8 @@ class ToolOptions(QToolBar):
         for value, title in FILL_TITLES.items():
             self.fill_by.addItem(title, value)
         self.fill_by.setAccessibleName("What the fill follows")
+        for field in (self.size_box, self.tolerance, self.fill_by):
+            field.setMinimumHeight(FIELD_PX)
         self._hint = QLabel()
         self._hint.setProperty("soft", True)
 

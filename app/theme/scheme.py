@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 
 SPACE = 8  # the step all distances are multiples or halves of, in px
 RADIUS = 5
+FIELD_PX = 28  # height of fields that are typed into or chosen from
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ QToolBar QToolButton:checked {{ background: {s.accent}; color: {s.accent_text}; 
 QToolBar QToolButton:focus {{ border-color: {s.accent}; }}
 QToolBar::separator {{ background: {s.line}; margin: 4px; width: 1px; height: 1px; }}
 QDockWidget {{ titlebar-close-icon: none; font-weight: 600; }}
-QDockWidget::title {{ background: {s.ground}; padding: 7px 10px 5px 10px; border-top: 1px solid {s.line}; }}
+QDockWidget::title {{ background: {s.ground}; padding: 7px 10px 5px 6px; border-top: 1px solid {s.line}; }}
 QStatusBar {{ background: {s.ground}; border-top: 1px solid {s.line}; }}
 QStatusBar::item {{ border: none; }}
 QStatusBar QLabel {{ color: {s.text_soft}; padding: 0 6px; }}

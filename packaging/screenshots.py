@@ -1,0 +1,235 @@
+"""Takes the pictures of the window in resources/screenshots, from the program itself.
+
+    python packaging/screenshots.py [--out FOLDER]
+
+Needs a display; without one it starts Xvfb and runs itself inside it. Works in a state folder of its
+own, on copies of the sample photographs, so it can be run again at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+SIZE = (1440, 900)
+LIMIT_BYTES = 400_000
+WAIT_S = 300
+
+
+def inside_xvfb(arguments: list[str]) -> int:
+    """Run this script again on a display of its own."""
+    if shutil.which("Xvfb") is None:
+        sys.exit("There is no display and no Xvfb. Install the package xvfb.")
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    try:
+        with os.fdopen(read) as line:
+            display = line.readline().strip()
+        environment = {**os.environ, "DISPLAY": f":{display}", "QT_QPA_PLATFORM": "xcb"}
+        return subprocess.call([sys.executable, __file__, *arguments], env=environment)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+class Photographer:
+    """Drives one program through its scenes."""
+
+    def __init__(self, out: Path, work: Path) -> None:
+        from PySide6.QtWidgets import QApplication
+
+        from app.application import Program
+
+        self.out = out
+        self.work = work
+        self.app = QApplication([])
+        self.app.setStyle("Fusion")
+        self.program = Program(self.app, work / "state", look_for_device=True)
+        self.program.settings.set("theme", "light")
+        self.window = self.program.window
+        self.session = self.program.session
+        self.window.resize(*SIZE)
+        self.program.start()
+        self.pause(1.0)
+
+    def until(self, true: Callable[[], bool], seconds: float = WAIT_S) -> None:
+        end = time.monotonic() + seconds
+        while not true():
+            if time.monotonic() > end:
+                sys.exit("The window did not get there in time.")
+            self.app.processEvents()
+            time.sleep(0.005)
+
+    def pause(self, seconds: float) -> None:
+        """For what has no signal: fonts, hover, the second on a clock."""
+        end = time.monotonic() + seconds
+        self.until(lambda: time.monotonic() > end)
+
+    def settle(self) -> None:
+        self.until(lambda: self.program.lanes.is_idle and self.session.predicting.batch is None)
+        self.pause(0.3)
+
+    def take(self, name: str) -> None:
+        """Grab the screen where the window is; as few colours as the limit asks for."""
+        from PIL import Image
+        from PySide6.QtCore import QBuffer, QIODevice
+
+        self.pause(0.3)
+        grabbed = self.window.screen().grabWindow(self.window.winId())
+        buffer = QBuffer()
+        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+        grabbed.save(buffer, "PNG")
+        path = self.out / f"{name}.png"
+        path.write_bytes(buffer.data().data())
+        colours = 256
+        while path.stat().st_size > LIMIT_BYTES and colours >= 64:
+            with Image.open(path.with_suffix(".png")) as picture:
+                fewer = picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+            fewer.save(path, optimize=True)
+            colours //= 2
+        print(f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}: {path.stat().st_size} bytes")
+
+    # ------------------------------------------------------------------ scenes
+
+    def first_run(self) -> None:
+        self.settle()
+        self.take("first-run")
+
+    def prediction(self) -> None:
+        self.session.intake.open_samples()
+        self.until(lambda: self.session.document is not None)
+        self.until(lambda: self.session.predicting.models_known)
+        self.pause(0.5)
+        self.settle()
+        self.until(lambda: bool(self.session.predicting.device_text))
+        self.go_to("concrete_crack")
+        self.window.messages.clear()
+        self.window.canvas.fit()
+        self.hover(0.5, 0.5)
+        self.take("prediction")
+
+    def editing(self) -> None:
+        from PySide6.QtCore import Qt
+        from PySide6.QtTest import QTest
+
+        canvas = self.window.canvas
+        document = self.session.document
+        assert document is not None
+        height, width = document.size_px
+        self.window.actions_set.run("view.outline")
+        canvas.actual_size()
+        canvas.zoom_by(3.0)
+        canvas.centre_on(height * 0.45, width * 0.5)
+        self.window.tools.size_px = 12
+        self.pause(0.2)
+        middle = canvas.rect().center()
+        none = Qt.KeyboardModifier.NoModifier
+        for offset in (-60, 60):
+            start = middle + type(middle)(-180, offset)
+            QTest.mousePress(canvas, Qt.MouseButton.LeftButton, none, start)
+            for step in range(1, 13):
+                QTest.mouseMove(canvas, start + type(start)(step * 22, round(12 * (step % 3))))
+            QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, none, start + type(start)(264, 0))
+            self.pause(0.1)
+        self.hover(0.62, 0.4)
+        self.settle()
+        self.pause(2.5)
+        self.take("editing")
+        self.window.actions_set.run("view.outline")
+
+    def predict_all(self) -> None:
+        folder = self.work / "Quay wall 3"
+        folder.mkdir()
+        sources = [p for p in sorted((ROOT / "resources" / "samples").iterdir()) if p.suffix == ".jpg"]
+        from PIL import Image
+
+        for number in range(24):
+            with Image.open(sources[number % len(sources)]) as picture:
+                turned = picture.rotate(180 * (number // len(sources) % 2))
+                shrunk = turned.resize((turned.width - number, turned.height - number))
+            shrunk.save(folder / f"IMG_{2040 + number}.jpg", quality=92)
+        self.session.intake.open_paths([folder])
+        self.until(lambda: self.session.path is not None and self.session.path.stem == folder.name)
+        self.until(lambda: self.session.document is not None)
+        self.settle()
+        for _ in range(2):
+            self.window.actions_set.run("review.next")
+            self.settle()
+        self.window.actions_set.run("predict.all")
+        self.until(lambda: self.session.predicting.batch is None or self.session.predicting.batch.at >= 7)
+        self.window.messages.clear()
+        self.take("predict-all")
+        self.settle()
+        self.window.actions_set.run("review.approve-next")
+        self.settle()
+
+    def dark(self) -> None:
+        self.program.settings.set("theme", "dark")
+        self.session.intake.open_samples()
+        self.until(lambda: self.session.path is not None and self.session.path.stem == "Samples")
+        self.until(lambda: self.session.document is not None)
+        self.settle()
+        self.go_to("asphalt_crack")
+        self.window.messages.clear()
+        self.window.canvas.fit()
+        self.hover(0.45, 0.55)
+        self.take("dark")
+        self.program.settings.set("theme", "light")
+
+    # ------------------------------------------------------------------ little things
+
+    def go_to(self, stem: str) -> None:
+        for record in self.session.project.images:
+            if stem in record.file:
+                self.session.show(record.id)
+                self.until(lambda: not self.session.is_loading)
+        self.settle()
+
+    def hover(self, across: float, down: float) -> None:
+        from PySide6.QtTest import QTest
+
+        canvas = self.window.canvas
+        QTest.mouseMove(canvas, type(canvas.pos())(int(canvas.width() * across), int(canvas.height() * down)))
+        self.pause(0.2)
+
+    def end(self) -> None:
+        self.window.close()
+        self.until(lambda: not self.window.isVisible())
+        self.program.end()
+
+
+SCENES = ("first_run", "prediction", "editing", "predict_all", "dark")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--out", type=Path, default=ROOT / "resources" / "screenshots")
+    options = parser.parse_args()
+    if not os.environ.get("DISPLAY") and sys.platform.startswith("linux"):
+        return inside_xvfb(sys.argv[1:])
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="crackscope-pictures-") as folder:
+        os.environ["CRACKSCOPE_STATE"] = str(Path(folder) / "state")
+        photographer = Photographer(options.out, Path(folder))
+        for scene in SCENES:
+            getattr(photographer, scene)()
+        photographer.end()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
