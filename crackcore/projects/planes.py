@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from crackcore.domain.box import Box
 from crackcore.projects.layout import CHUNK_PX, MAX_SIDE_PX
 
 _HEAD = struct.Struct("<III")  # height, width, number of pieces
@@ -36,11 +37,18 @@ class PackedPlane:
     def of(cls, plane: NDArray[np.uint8]) -> PackedPlane:
         """Pack an (H, W) uint8 array."""
         height, width = plane.shape
+        return cls.of_pieces(height, width, lambda box: plane[box.slices])
+
+    @classmethod
+    def of_pieces(
+        cls, height: int, width: int, piece_in: Callable[[Box], NDArray[np.uint8] | None]
+    ) -> PackedPlane:
+        """Pack what `piece_in` gives for each box, one box a piece; None stands for all zero."""
         full = piece_shape(height, width)
         pieces = {}
         for y, x in _corners(height, width):
-            piece = plane[y : y + CHUNK_PX, x : x + CHUNK_PX]
-            if not piece.any():
+            piece = piece_in(Box(y, y + CHUNK_PX, x, x + CHUNK_PX).clipped(height, width))
+            if piece is None or not piece.any():
                 continue
             if piece.shape != full:  # HDF5 stores border pieces at full size
                 whole = np.zeros(full, np.uint8)
@@ -49,13 +57,21 @@ class PackedPlane:
             pieces[y, x] = zlib.compress(np.ascontiguousarray(piece).data, _LEVEL)
         return cls(height, width, pieces)
 
+    def piece(self, box: Box) -> NDArray[np.uint8] | None:
+        """The pixels of one piece, cut to the plane; None when all are zero. `box` as in `of_pieces`."""
+        data = self.pieces.get((box.top, box.left))
+        if data is None:
+            return None
+        return _inflated(data, piece_shape(self.height, self.width))[: box.height, : box.width]
+
     def unpacked(self) -> NDArray[np.uint8]:
         """A new (H, W) uint8 array; raises ValueError when a piece is damaged."""
         plane = np.zeros((self.height, self.width), np.uint8)
-        full = piece_shape(self.height, self.width)
-        for (y, x), data in self.pieces.items():
-            target = plane[y : y + CHUNK_PX, x : x + CHUNK_PX]
-            target[...] = _inflated(data, full)[: target.shape[0], : target.shape[1]]
+        for y, x in self.pieces:
+            box = Box(y, y + CHUNK_PX, x, x + CHUNK_PX).clipped(self.height, self.width)
+            piece = self.piece(box)
+            if piece is not None:
+                plane[box.slices] = piece
         return plane
 
     @property

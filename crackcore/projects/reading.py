@@ -223,7 +223,19 @@ def plane_dataset(group: h5py.Group, name: str, size: tuple[int, int]) -> h5py.D
 def read_plane(group: h5py.Group, name: str, size: tuple[int, int]) -> NDArray[np.uint8] | None:
     """The pixels of a plane as a new (H, W) uint8 array, or None when there is none."""
     dataset = plane_dataset(group, name, size)
-    return None if dataset is None else np.ascontiguousarray(dataset[()])
+    return None if dataset is None else pixels_of(dataset)
+
+
+def pixels_of(dataset: h5py.Dataset) -> NDArray[np.uint8]:
+    """All pixels of a checked plane. Pieces that are not stored are zero and cost nothing to read."""
+    if dataset.chunks is None or dataset.fillvalue != 0:
+        return np.ascontiguousarray(dataset[()])
+    plane = np.zeros(dataset.shape, np.uint8)
+    height, width = dataset.chunks
+    for number in range(dataset.id.get_num_chunks()):
+        y, x = dataset.id.get_chunk_info(number).chunk_offset
+        plane[y : y + height, x : x + width] = dataset[y : y + height, x : x + width]
+    return plane
 
 
 def read_prediction_facts(dataset: h5py.Dataset) -> PredictionFacts:
@@ -238,7 +250,7 @@ def read_prediction(group: h5py.Group, size: tuple[int, int]) -> Prediction | No
         return None
     facts = read_prediction_facts(dataset)
     return Prediction(
-        score=np.ascontiguousarray(dataset[()]),
+        score=pixels_of(dataset),
         model=facts.model,
         model_sha256=facts.model_sha256,
         device=facts.device,

@@ -159,6 +159,41 @@ def test_what_is_read_follows_the_rule_of_shown_pixels(tmp_path: Path) -> None:
             assert np.array_equal(h5[f"images/{image.id}/mask"][()], expected)
 
 
+@pytest.mark.parametrize("threshold", [Threshold(128, 128), Threshold(60, 230)])
+@pytest.mark.parametrize("drawn", [False, True])
+@pytest.mark.parametrize("approved", [False, True])
+def test_the_stored_mask_of_a_picture_of_many_pieces_is_what_is_shown(
+    tmp_path: Path, threshold: Threshold, drawn: bool, approved: bool
+) -> None:
+    height, width = 700, 1100  # two by three pieces, most of them cut by the border
+    plane = np.zeros((height, width), np.uint8)
+    plane[:600, 500:540] = score(600, 40)  # two pieces of six, and none in the rest
+    change = predicted("", height=height, width=width)
+    with new_store(tmp_path, images=1, height=height, width=width) as store:
+        image = store.project.images[0]
+        given = Predicted(image.id, replace(change.prediction, score=plane))
+        store.append(given)
+        store.append(RecordChanged(replace(image, threshold=threshold)))
+        if drawn:
+            store.append(stroke(store, image.id, 3))
+            store.append(stroke(store, image.id, 90))
+        if approved:
+            store.append(MaskFrozen(image.id, store.read_shown(image.id)))
+        for number in range(2):  # from the journal, then from the file
+            expected = shown_mask(
+                store.read_hand(image.id),
+                score=None if approved else plane,
+                threshold=threshold,
+                frozen=store.read_frozen(image.id),
+            )
+            assert expected.any()
+            store.save()
+            with h5py.File(store.path, "r") as h5:
+                assert np.array_equal(h5[f"images/{image.id}/mask"][()], expected)
+            assert np.array_equal(store.read_shown(image.id), expected)
+            store.append(stroke(store, image.id, 200 + number))
+
+
 def test_opening_and_looking_do_not_change_the_file(tmp_path: Path) -> None:
     store = new_store(tmp_path)
     image = store.project.images[0].id
