@@ -349,10 +349,13 @@ class Journal:
         if self._fd < 0:
             return
         self._cut_tail()
-        if self._end == 0:
+        if self._end == 0 and os.name != "nt":  # while the lock is still ours
             with contextlib.suppress(OSError):
                 storage.disk().unlink(str(self.path))
         self._let_go()
+        if self._end == 0 and os.name == "nt":  # where an open file cannot be removed
+            with contextlib.suppress(OSError):
+                storage.disk().unlink(str(self.path))
 
 
 def _has_steps(data: bytes) -> bool:

@@ -33,9 +33,14 @@ def to_json(value: Any) -> bytes:
 def from_json(data: bytes) -> Any:
     """Strict JSON: no NaN, no repeated keys. Raises ValueError."""
     try:
-        return json.loads(data, parse_constant=_refuse, object_pairs_hook=_unique)
+        # Decoded here: json.loads would guess among UTF-8, 16 and 32.
+        return json.loads(data.decode("ascii"), parse_constant=_refuse, object_pairs_hook=_unique)
+    except UnicodeDecodeError as error:
+        raise ValueError("its text is not ASCII") from error
+    except json.JSONDecodeError as error:
+        raise ValueError("its text is not JSON") from error
     except RecursionError as error:
-        raise ValueError("too deeply nested") from error
+        raise ValueError("its text is too deeply nested") from error
 
 
 def _refuse(word: str) -> Any:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crackcore.errors import FileProblem
+from crackcore.names import shown_name
 from crackcore.progress import Progress, unheard
 from crackcore.storage.disk import as_problem, disk
 
@@ -126,7 +127,11 @@ def put_in_place(temporary: Path | str, path: Path | str) -> None:
     try:
         disk().sync_folder(str(Path(path).parent))
     except OSError as error:
-        raise FolderNotSynced(as_problem(error, path).message, path=path) from error
+        raise FolderNotSynced(
+            f"{shown_name(path)} was written, but the disk did not confirm that it will last.",
+            hint="Look whether the disk is well, and save again.",
+            path=path,
+        ) from error
 
 
 class FolderNotSynced(FileProblem):

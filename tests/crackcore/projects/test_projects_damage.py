@@ -26,6 +26,7 @@ from crackcore.projects.store import ProjectStore, backups_of, restore_backup
 
 NIGHTLY = os.environ.get("CRACKSCOPE_NIGHTLY") == "1"
 MUTATIONS = 20_000 if NIGHTLY else 400
+JOURNALS = 20_000 if NIGHTLY else 200
 
 
 def worked_on(folder: Path) -> ProjectStore:
@@ -96,7 +97,7 @@ def test_a_mutation_with_a_new_digest_never_ends_the_process(tmp_path: Path) -> 
     good = store.path.read_bytes()[HEADER_BYTES:]
     rng = random.Random(5)
     refused = 0
-    for _ in range(MUTATIONS // 4):
+    for _ in range(MUTATIONS if NIGHTLY else 200):
         body = mutated(good, rng)
         try:
             with reading.body(io.BytesIO(bytes(HEADER_BYTES) + body), store.path) as h5:
@@ -119,7 +120,7 @@ def test_what_is_left_of_a_journal_is_a_beginning_of_it(tmp_path: Path, kind: st
     good = path.read_bytes()
     rng = random.Random(6)
     found = set()
-    for number in range(MUTATIONS // 2):
+    for number in range(JOURNALS):
         for old in journals_folder().glob("**/*.journal"):
             old.unlink()
         at = rng.randrange(len(good))
@@ -329,7 +330,8 @@ HOSTILE: dict[str, tuple[Callable[[h5py.File], None], str]] = {
     "twice": (_records(b'{"images":[],"images":[]}'), "twice"),
     "deep": (_records(b"[" * 60_000 + b"]" * 60_000), "nested"),
     "no list": (_records(b'{"images":7}'), "list"),
-    "not text": (_records(b"\xff\xfe"), "decode"),
+    "not text": (_records(b"\xff\xfe"), "not ASCII"),
+    "not JSON": (_records(b'{"images":'), "not JSON"),
     "huge": (lambda h5: h5.create_dataset("z", (1 << 40,), "u1", chunks=(4096,)), "too large"),
     "deep groups": (lambda h5: h5.create_group("/".join("g" * 40)), "nested too deeply"),
 }

@@ -64,9 +64,9 @@ class Working:
         raise AssertionError("a call after the end")
 
 
-def a_day(work: Working) -> None:
-    """Strokes, a save, strokes, a second save, a kill, a start, more of both; many days nightly."""
-    for _ in range(25 if NIGHTLY else 3):
+def work_for(work: Working, days: int) -> None:
+    """Every day: strokes, a save, strokes, a second save, a kill, a start, more of both."""
+    for _ in range(days):
         store = ProjectStore.open(work.path)
         for _ in range(3):
             work.draw(store)
@@ -84,7 +84,7 @@ def a_day(work: Working) -> None:
 
 
 def bad_states(
-    root: Path, make_disk: Callable[[Path], RecordingDisk], *, first_only: bool = False
+    root: Path, make_disk: Callable[[Path], RecordingDisk], *, days: int, first_only: bool = False
 ) -> tuple[list[str], int, int]:
     """What went wrong after a power cut, how many states there were, how many differed."""
     (root / "work").mkdir()
@@ -92,7 +92,7 @@ def bad_states(
     disk = make_disk(root)
     work = Working(root, disk)
     with using_disk(disk):
-        a_day(work)
+        work_for(work, days)
     bad, states, seen = [], 0, {}
     for call, possible in enumerate(disk.states):
         allowed = work.allowed_after(call)
@@ -124,7 +124,7 @@ def strokes_found(work: Working) -> int | str:
 
 @pytest.mark.slow
 def test_every_power_cut_leaves_all_that_was_acknowledged(root: Path) -> None:
-    bad, states, different = bad_states(root, RecordingDisk)
+    bad, states, different = bad_states(root, RecordingDisk, days=25 if NIGHTLY else 3)
     sys.stderr.write(f"\n{states} states, {different} different, {len(bad)} bad\n")
     assert not bad, bad[:5]
     assert states > (5000 if NIGHTLY else 300)
@@ -158,7 +158,7 @@ class JournalEmptiedFirst(RecordingDisk):
 @pytest.mark.slow
 @pytest.mark.parametrize("planted", [NoJournalSync, NoSnapshotSync, JournalEmptiedFirst])
 def test_planted_faults_are_found(root: Path, planted: type[RecordingDisk]) -> None:
-    bad, _, _ = bad_states(root, planted, first_only=True)
+    bad, _, _ = bad_states(root, planted, days=1, first_only=True)
     assert bad
 
 

@@ -439,6 +439,21 @@ def test_a_copy_elsewhere_finds_the_same_photos_and_is_a_project_of_its_own(tmp_
             store.save_copy(tmp_path / "far" / "away" / "copy.crackscope")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let anybody remove an open file")
+def test_a_file_that_was_removed_while_open_is_written_again(tmp_path: Path) -> None:
+    with new_store(tmp_path) as store:
+        image = store.project.images[0].id
+        store.append(stroke(store, image, 1))
+        store.save()
+        store.append(stroke(store, image, 2))
+        before = everything(store)
+        store.path.unlink()
+        store.save()
+        assert everything(store) == before
+    with ProjectStore.open(store.path) as again:
+        assert everything(again) == before
+
+
 def test_cancelling_a_save_leaves_everything(tmp_path: Path) -> None:
     from crackcore.progress import Cancelled
 
