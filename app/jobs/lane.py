@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -9,6 +13,17 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.jobs.job import Job, Outcome, Report
 from crackcore.progress import Cancelled
+
+
+def _step_back(niceness: int) -> None:
+    """Let the window go first when there are more busy threads than cores.
+
+    On Linux niceness belongs to a thread, and torch's own threads, started from this one, inherit
+    it. Elsewhere it belongs to the whole process, so nothing is done there.
+    """
+    if niceness and sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError):  # a system that forbids it only makes the window less smooth
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 class Lane(QObject):
@@ -19,10 +34,12 @@ class Lane(QObject):
     # queued, so that Qt delivers in the GUI thread.
     _posted = Signal(object, object)
 
-    def __init__(self, name: str, threads: int, parent: QObject | None = None) -> None:
+    def __init__(self, name: str, threads: int, parent: QObject | None = None, *, niceness: int = 0) -> None:
         super().__init__(parent)
         self.name = name
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._pool = ThreadPoolExecutor(
+            threads, thread_name_prefix=name, initializer=_step_back, initargs=(niceness,)
+        )
         self._jobs: dict[Job, tuple[Future[None], str]] = {}
         self._is_shut = False
         self._posted.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
@@ -84,7 +101,7 @@ class Lanes(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.device = Lane("device", 1, self)
+        self.device = Lane("device", 1, self, niceness=5)
         self.disk = Lane("disk", 1, self)
         self.cpu = Lane("cpu", 2, self)
         self._when_idle: list[Callable[[], None]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import logging
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,22 +97,22 @@ def device_job() -> Job:
 
 
 def _preload_torch_libraries() -> None:
-    """Load torch's large libraries before the import does.
+    """Load torch's largest library before the import does, without holding Python's lock.
 
-    `import` holds Python's lock while the system links a library (hundreds of milliseconds for
-    torch), and the window would stand still; ctypes lets go of it.
+    `import` (and ctypes.CDLL) hold the lock while the system links a library, half a second for this
+    one, and the window would stand still. A foreign call lets go of it, so the system's own loader
+    is called that way. Only where its name is the same everywhere: Linux.
     """
-    if "torch" in sys.modules:
+    if "torch" in sys.modules or not sys.platform.startswith("linux"):
         return
     found = importlib.util.find_spec("torch")
     if found is None or not found.submodule_search_locations:
         return
     folder = Path(found.submodule_search_locations[0]) / "lib"
-    for name in ("libc10.so", "libtorch_cpu.so", "libtorch.so", "libtorch_python.so"):
-        library = folder / name
-        if library.is_file():
-            try:
-                ctypes.CDLL(str(library), mode=ctypes.RTLD_LOCAL)
-            except OSError as error:  # the import will say it better
-                _log.info("not loaded ahead: %s (%s)", name, error)
-                return
+    load = ctypes.CDLL(None).dlopen
+    load.restype, load.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)
+    for name in ("libc10.so", "libtorch_cpu.so"):
+        # When it does not load, the import says so, and better.
+        if (folder / name).is_file() and not load(os.fsencode(folder / name), os.RTLD_NOW | os.RTLD_LOCAL):
+            _log.info("not loaded ahead: %s", name)
+            return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 import time
@@ -170,3 +171,21 @@ def test_a_hundred_thousand_signals_leave_the_truth_alone(qtbot):
     for _ in range(100_000):
         bell.rang.emit(True)
     assert abs(sys.getrefcount(True) - before) < 100
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="niceness of a thread is a thing of Linux")
+def test_the_device_lane_lets_the_window_go_first(lanes, qtbot):
+    seen = {}
+
+    def work(name):
+        return lambda progress: seen.update(
+            {name: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())}
+        )
+
+    for lane in lanes.all:
+        job = Job(lane.name, work(lane.name))
+        with qtbot.waitSignal(job.ended):
+            lane.submit(job)
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert seen["disk"] == seen["cpu"] == ours
+    assert seen["device"] > seen["cpu"] or ours >= 5
