@@ -218,3 +218,32 @@ def test_a_broken_picture_does_not_stop_the_others(tmp_path: Path, tiny_photo_fi
     assert [a.prediction is not None for a in answers] == [False, True, False, True, False]
     assert isinstance(answers[0].error, InputRefused)
     assert answers[2].error is not None
+
+
+def test_a_bug_with_one_picture_is_told_and_logged_and_the_rest_goes_on(
+    tiny_photo_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stumbling(Local):
+        calls = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            if self.calls == 2:
+                raise RuntimeError("a bug")
+            return super().forward(x)
+
+    answers = list(predict_many([tiny_photo_file] * 3, Predictor(Stumbling(), local_spec())))
+    assert [a.prediction is not None for a in answers] == [True, False, True]
+    assert isinstance(answers[1].error, NotAnalysed)
+    assert "a bug" in caplog.text
+
+
+def test_cancelling_many_pictures_leaves_at_once(tiny_photo_file: Path) -> None:
+    def progress(done: int, total: int, note: str = "") -> None:
+        if done >= 1000:
+            raise Cancelled
+
+    running = predict_many([tiny_photo_file] * 5, Predictor(Local(), local_spec()), progress=progress)
+    assert next(running).prediction is not None
+    with pytest.raises(Cancelled):
+        next(running)
