@@ -17,6 +17,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from PySide6.QtCore import QPoint
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -85,6 +90,8 @@ class Photographer:
 
     def take(self, name: str) -> None:
         """Grab the screen where the window is; as few colours as the limit asks for."""
+        from io import BytesIO
+
         from PIL import Image
         from PySide6.QtCore import QBuffer, QIODevice
 
@@ -94,14 +101,27 @@ class Photographer:
         buffer.open(QIODevice.OpenModeFlag.WriteOnly)
         grabbed.save(buffer, "PNG")
         path = self.out / f"{name}.png"
-        path.write_bytes(buffer.data().data())
+        with Image.open(BytesIO(buffer.data().data())) as picture:
+            whole = picture.convert("RGB")
+        whole.save(path, optimize=True)
         colours = 256
         while path.stat().st_size > LIMIT_BYTES and colours >= 64:
-            with Image.open(path.with_suffix(".png")) as picture:
-                fewer = picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
-            fewer.save(path, optimize=True)
+            self.with_fewer_colours(whole, colours).save(path, optimize=True)
             colours //= 2
         print(f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}: {path.stat().st_size} bytes")
+
+    def with_fewer_colours(self, picture: Image.Image, colours: int) -> Image.Image:
+        """A palette from the picture, but with the few colours that carry a meaning kept exactly."""
+        from dataclasses import asdict
+
+        from PIL import Image, ImageColor
+
+        meant = [v for v in asdict(self.program.theme.scheme).values() if v.startswith("#")]
+        own = picture.quantize(colours - len(meant), dither=Image.Dither.NONE).getpalette() or []
+        own = own[: 3 * (colours - len(meant))]
+        table = Image.new("P", (1, 1))
+        table.putpalette(own + [part for name in meant for part in ImageColor.getrgb(name)[:3]])
+        return picture.quantize(palette=table, dither=Image.Dither.NONE)
 
     # ------------------------------------------------------------------ scenes
 
@@ -123,6 +143,7 @@ class Photographer:
         self.take("prediction")
 
     def editing(self) -> None:
+        import cv2
         from PySide6.QtCore import Qt
         from PySide6.QtTest import QTest
 
@@ -136,15 +157,16 @@ class Photographer:
         canvas.centre_on(height * 0.45, width * 0.5)
         self.window.tools.size_px = 12
         self.pause(0.2)
-        middle = canvas.rect().center()
         none = Qt.KeyboardModifier.NoModifier
-        for offset in (-60, 60):
-            start = middle + type(middle)(-180, offset)
-            QTest.mousePress(canvas, Qt.MouseButton.LeftButton, none, start)
-            for step in range(1, 13):
-                QTest.mouseMove(canvas, start + type(start)(step * 22, round(12 * (step % 3))))
-            QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, none, start + type(start)(264, 0))
-            self.pause(0.1)
+        # Along the crack itself: the darkest column of each row of the photograph.
+        assert document.photo_levels is not None
+        grey = cv2.GaussianBlur(document.photo_levels[0].mean(axis=2), (9, 9), 0)
+        rows = range(round(height * 0.38), round(height * 0.52), 3)
+        path = [self.on_screen(y, int(grey[y].argmin())) for y in rows]
+        QTest.mousePress(canvas, Qt.MouseButton.LeftButton, none, path[0])
+        for point in path[1:]:
+            QTest.mouseMove(canvas, point)
+        QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, none, path[-1])
         self.hover(0.62, 0.4)
         self.settle()
         self.pause(2.5)
@@ -157,7 +179,7 @@ class Photographer:
         sources = [p for p in sorted((ROOT / "resources" / "samples").iterdir()) if p.suffix == ".jpg"]
         from PIL import Image
 
-        for number in range(24):
+        for number in range(14):
             with Image.open(sources[number % len(sources)]) as picture:
                 turned = picture.rotate(180 * (number // len(sources) % 2))
                 shrunk = turned.resize((turned.width - number, turned.height - number))
@@ -170,7 +192,7 @@ class Photographer:
             self.window.actions_set.run("review.next")
             self.settle()
         self.window.actions_set.run("predict.all")
-        self.until(lambda: self.session.predicting.batch is None or self.session.predicting.batch.at >= 7)
+        self.until(lambda: self.session.predicting.batch is None or self.session.predicting.batch.at >= 5)
         self.window.messages.clear()
         self.take("predict-all")
         self.settle()
@@ -198,6 +220,14 @@ class Photographer:
                 self.session.show(record.id)
                 self.until(lambda: not self.session.is_loading)
         self.settle()
+
+    def on_screen(self, y: float, x: float) -> QPoint:
+        from PySide6.QtCore import QPointF
+
+        canvas = self.window.canvas
+        down, across = canvas.viewport.to_screen(y, x)
+        ratio = canvas.devicePixelRatioF()
+        return QPointF(across / ratio, down / ratio).toPoint()
 
     def hover(self, across: float, down: float) -> None:
         from PySide6.QtTest import QTest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QSlider, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from app.document import LayerOptions
 from app.theme.scheme import FIELD_PX, SPACE
@@ -25,7 +25,7 @@ class LayersPanel(QWidget):
         self.style_choice.addItem("Filled", False)
         self.style_choice.addItem("Outline", True)
         self.style_choice.setAccessibleName("How the mask is drawn")
-        self.score_box = QCheckBox("Score of the model")
+        self.score_box = QCheckBox("Score")
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(5, 100)
         self.opacity.setAccessibleName("Overlay opacity")
@@ -33,16 +33,24 @@ class LayersPanel(QWidget):
         self.number.setMinimumWidth(self.number.fontMetrics().horizontalAdvance("100 %"))
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
-        layout = QFormLayout(self)
-        layout.setContentsMargins(SPACE + 2, SPACE, SPACE + 2, SPACE + 2)
-        layout.setVerticalSpacing(SPACE)
-        layout.setHorizontalSpacing(SPACE)
-        layout.addRow(self.mask_box, self.style_choice)
-        layout.addRow(self.score_box)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE + 2, SPACE // 2, SPACE + 2, SPACE + 2)
+        layout.setSpacing(SPACE)
+        what = QHBoxLayout()
+        what.setSpacing(SPACE)
+        what.addWidget(self.mask_box)
+        what.addWidget(self.style_choice, 1)
+        what.addSpacing(SPACE)
+        what.addWidget(self.score_box)
+        layout.addLayout(what)
         row = QHBoxLayout()
+        row.setSpacing(SPACE)
+        label = QLabel("Opacity")
+        label.setBuddy(self.opacity)
+        row.addWidget(label)
         row.addWidget(self.opacity, 1)
         row.addWidget(self.number)
-        layout.addRow("Opacity", row)
+        layout.addLayout(row)
 
         self.mask_box.toggled.connect(lambda on: self._change(overlay_visible=on))
         self.score_box.toggled.connect(lambda on: self._change(score_visible=on))

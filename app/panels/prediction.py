@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
-    QFormLayout,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -62,15 +62,14 @@ class PredictionPanel(QWidget):
         self.for_all = QPushButton("Use for all not approved")
         self.for_all.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.for_all.clicked.connect(self._use_for_all)
-        numbers = QGridLayout()
-        numbers.setHorizontalSpacing(SPACE)
-        low_label, high_label = QLabel("Possible from"), QLabel("Certain from")
-        low_label.setBuddy(self.low)
-        high_label.setBuddy(self.high)
-        for column, (label, box) in enumerate(((low_label, self.low), (high_label, self.high))):
-            label.setProperty("soft", True)
-            numbers.addWidget(label, 0, column)
-            numbers.addWidget(box, 1, column)
+        self.low.setPrefix("low  ")
+        self.high.setPrefix("high  ")
+        self.low.setToolTip("A score from here on is a possible crack")
+        self.high.setToolTip("A possible crack counts where it is joined to a score from here on")
+        numbers = QHBoxLayout()
+        numbers.setSpacing(SPACE)
+        numbers.addWidget(self.low, 1)
+        numbers.addWidget(self.high, 1)
         self.state = QLabel()
         self.state.setTextFormat(Qt.TextFormat.PlainText)
         self.state.setWordWrap(True)
@@ -79,11 +78,13 @@ class PredictionPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE + 2, SPACE, SPACE + 2, SPACE + 2)
         layout.setSpacing(SPACE)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setHorizontalSpacing(SPACE)
-        form.addRow("Model", self.models)
-        layout.addLayout(form)
+        chosen = QHBoxLayout()
+        chosen.setSpacing(SPACE)
+        model_label = QLabel("Model")
+        model_label.setBuddy(self.models)
+        chosen.addWidget(model_label)
+        chosen.addWidget(self.models, 1)
+        layout.addLayout(chosen)
         layout.addWidget(self.about)
         layout.addLayout(buttons)
         heading = QLabel("Threshold")
@@ -144,10 +145,9 @@ class PredictionPanel(QWidget):
             self.models.setEnabled(True)
             self.models.setCurrentIndex(self.models.findData(chosen.name))
             size = f"{chosen.bytes / 1e6:.1f} MB"
-            words = [
-                w for w in (chosen.spec.summary, f"{size}, {chosen.spec.licence or 'no licence stated'}") if w
-            ]
-            self.about.setText("\n".join(words))
+            self.about.setText(f"{size}, {chosen.spec.licence or 'no licence stated'}")
+            # As escaped rich text, which wraps; a tool tip guesses what a name with markup would be.
+            self.models.setToolTip(f"<p>{escape(chosen.spec.summary)}</p>" if chosen.spec.summary else "")
         self.about.setVisible(bool(self.about.text()))
         self._refresh()
 

@@ -16,7 +16,7 @@ from app.jobs import Job, Lanes
 from crackcore.errors import CrackError
 
 
-@pytest.fixture()
+@pytest.fixture
 def lanes(qtbot):
     made = Lanes()
     yield made
