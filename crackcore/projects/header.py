@@ -42,6 +42,7 @@ class Header:
         return self.uuid, self.generation, self.body_sha256
 
     def to_bytes(self) -> bytes:
+        """Exactly 512 bytes, sealed with a digest of their own; see FORMAT.md, section 2."""
         fields = _FIELDS.pack(
             MAGIC,
             HEADER_VERSION,

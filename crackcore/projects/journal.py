@@ -66,6 +66,7 @@ class Begin:
         return self.journal_id == header.journal_id and self.first_sequence <= header.last_sequence + 1
 
     def payload(self) -> bytes:
+        """What stands in the frame; `from_payload` reads it back."""
         text = to_json(
             {
                 "project": self.project.hex(),

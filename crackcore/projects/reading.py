@@ -116,6 +116,7 @@ class Snapshot:
 
 
 def changed_elsewhere(path: Path) -> ProjectChangedElsewhere:
+    """The error for a reader whose project somebody else has saved meanwhile."""
     return ProjectChangedElsewhere(
         f"{shown_name(path)} was saved by another window or computer meanwhile.",
         hint="Open it again to see what is in it now.",

@@ -124,6 +124,7 @@ def check_record(record: ImageRecord) -> None:
 
 
 def records_to_json(records: Mapping[str, ImageRecord], extra: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """All records in their order; `extra` as in `record_entry`, by image id."""
     return to_json({"images": [record_entry(r, extra.get(r.id)) for r in records.values()]})
 
 
@@ -149,6 +150,7 @@ def records_from_json(data: bytes) -> tuple[dict[str, ImageRecord], dict[str, di
 
 
 def view_entry(view: ViewState) -> dict[str, Any]:
+    """The JSON object of a view; numbers that are not finite become 0."""
     return {
         "image_id": view.image_id,
         "centre_x": _finite(view.centre_x),
@@ -169,6 +171,7 @@ def view_from(entry: Any) -> ViewState:
 
 
 def facts_to_json(facts: ProjectFacts) -> bytes:
+    """The JSON of FORMAT.md, section 3.1."""
     return to_json(
         {
             **(facts.extra or {}),

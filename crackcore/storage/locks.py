@@ -40,6 +40,7 @@ class Lock:
         return self._fd >= 0
 
     def take(self) -> bool | None:
+        """Try once, without waiting: True, False or None as told above."""
         for _ in range(20):
             try:
                 fd = disk().open(str(self.path), os.O_RDWR | os.O_CREAT)
