@@ -52,6 +52,7 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT_CHANGES = 300
 CHECKPOINT_BYTES = 256 << 20
+CHECKPOINT_REST = 20
 
 
 class ProjectStore:
@@ -73,6 +74,7 @@ class ProjectStore:
         self._lock = opened.lock
         self._pixels = Pixels(opened.snapshot, opened.content, opened.journal, opened.migrated_body)
         self._last_backup: float | None = None
+        self._saved_at, self._save_took_s = 0.0, 0.0
         self._closed = False
 
     # ------------------------------------------------------------ life
@@ -167,8 +169,15 @@ class ProjectStore:
 
     @property
     def wants_checkpoint(self) -> bool:
-        """Whether so much has gathered in the journal that a save is due."""
-        return self.pending >= CHECKPOINT_CHANGES or self._journal.nbytes >= CHECKPOINT_BYTES
+        """Whether so much has gathered in the journal that a save is due.
+
+        Nothing is at risk in the journal; a save keeps the next start short. So a project that takes
+        long to save is saved less often: a twentieth of the time at most, unless the journal grows
+        ten times as large.
+        """
+        much = max(self.pending / CHECKPOINT_CHANGES, self._journal.nbytes / CHECKPOINT_BYTES)
+        rested = time.monotonic() - self._saved_at >= CHECKPOINT_REST * self._save_took_s
+        return much >= 10 or (much >= 1 and rested)
 
     # ------------------------------------------------------------ changes
 
@@ -263,6 +272,7 @@ class ProjectStore:
         self._for_writing()
         if not self.unsaved:
             return
+        began = time.monotonic()
         self._refuse_if_changed(progress)
         pending = self._content.pending
         counts = {"changes": pending.changes, "strokes": pending.strokes, "images": pending.stroked_images}
@@ -284,6 +294,8 @@ class ProjectStore:
         self._pixels.snapshot.close()
         self._pixels.snapshot, self._pixels.migrated = written, None
         self._content.forget_pending()
+        self._saved_at = time.monotonic()
+        self._save_took_s = self._saved_at - began
         if not_synced is not None:
             self._journal.saved(header)
             raise not_synced

@@ -37,6 +37,7 @@ from crackcore.errors import (
 from crackcore.masks.patch import Patch, TileChange, difference
 from crackcore.masks.threshold import shown_mask
 from crackcore.names import escaped
+from crackcore.projects import store as store_module
 from crackcore.projects.header import HEADER_BYTES, Header
 from crackcore.projects.journal import journals_folder
 from crackcore.projects.store import ProjectStore
@@ -452,6 +453,34 @@ def test_a_file_that_was_removed_while_open_is_written_again(tmp_path: Path) -> 
         assert everything(store) == before
     with ProjectStore.open(store.path) as again:
         assert everything(again) == before
+
+
+def test_a_save_is_wanted_when_much_has_gathered_and_seldom_when_it_takes_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(store_module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(store_module, "CHECKPOINT_CHANGES", 3)
+
+    def slow(done: int, total: int, note: str = "") -> None:
+        clock[0] += 1.0
+
+    with new_store(tmp_path) as store:
+        image = store.project.images[0].id
+        for number in range(3):
+            assert not store.wants_checkpoint
+            store.append(stroke(store, image, number))
+        assert store.wants_checkpoint
+        store.save(slow)
+        took = clock[0] - 100.0
+        assert took >= 2
+        store.append_many([stroke(store, image, n) for n in range(3)])
+        assert not store.wants_checkpoint
+        clock[0] += 20 * took
+        assert store.wants_checkpoint
+        clock[0] -= 20 * took
+        store.append_many([stroke(store, image, 7)] * 27)
+        assert store.wants_checkpoint  # ten times as much is too much
 
 
 def test_cancelling_a_save_leaves_everything(tmp_path: Path) -> None:
