@@ -171,7 +171,7 @@ class Intake(QObject):
                 session.keep_record(record)
             if records:
                 session.tell(Message(f"{_pictures(len(records))} found again.", Kind.DONE, key="moved"))
-                session.show_again()
+                session.showing.show_again()
             else:
                 session.tell(
                     Message("None of the missing pictures lies in that folder.", Kind.WARNING, key="moved")

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.document import Approval, Document, display_planes, peak_planes
+from app.document import Approval, Document
 from app.jobs import Job, Lanes
-from app.jobs.load import LoadedPhoto, LoadedPlanes, photo_job, planes_job
 from app.jobs.project import OpenedProject, close_job, open_job, restore_job, save_copy_job
 from app.messages import Kind, Message, Way, message_for
-from app.session.documents import Documents
 from app.session.intake import Intake
 from app.session.predicting import Predicting
+from app.session.showing import Showing
 from app.session.work_stream import WorkStream
 from app.settings.storage import SettingsHolder
 from crackcore.domain.change import Change, Predicted, RecordChanged, ViewMoved
@@ -31,16 +30,6 @@ if TYPE_CHECKING:
     from crackcore.projects.store import ProjectStore
 
 NO_PROJECT = Project(title="", uuid="")
-
-
-class _Loading:
-    """An image on its way: both halves must arrive, and belong to the last wish."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self.photo: LoadedPhoto | None = None
-        self.planes: LoadedPlanes | None = None
-        self.newer: Prediction | None = None  # came back while the planes were being read
 
 
 class Session(QObject):
@@ -64,16 +53,13 @@ class Session(QObject):
         self.store: ProjectStore | None = None
         self.read_only = False
         self.read_only_reason = ""
-        self.document: Document | None = None
         self.work: WorkStream | None = None
         self.predict_when_open = False
         self.view_to_restore: ViewState | None = None
-        self._documents = Documents(lambda: settings.value.loaded_mb << 20)
-        self._loading: _Loading | None = None
         self._approving: set[str] = set()
         self._opening: tuple[Path, ...] | None = None
         self._close_anyway = False
-        self._failed_wish = ""
+        self.showing = Showing(self)
         self.intake = Intake(self)
         self.predicting = Predicting(self)
 
@@ -140,6 +126,7 @@ class Session(QObject):
         )
         self.work.changed.connect(self.saved_changed)
         self.work.told.connect(self.told)
+        self.work.taken_over.connect(self._taken_over)
         self.settings.remember_project(opened.store.path)
         self.project_changed.emit()
         self.saved_changed.emit()
@@ -169,7 +156,6 @@ class Session(QObject):
     def _put_away(self) -> Job | None:
         """Let go of the open project; what is to be kept goes to the disk lane first."""
         self.predicting.stop()
-        self._loading = None
         store, work = self.store, self.work
         if store is None or work is None:
             return None
@@ -177,14 +163,29 @@ class Session(QObject):
         work.stop()
         job = close_job(store, save=not self.read_only)
         job.failed.connect(self.tell_error)
-        self.document = None
-        self.document_changed.emit()
-        self._documents.clear()
+        self.showing.clear()
         self._approving.clear()
         self.store, self.work, self.project = None, None, NO_PROJECT
         self.read_only, self.read_only_reason = False, ""
         work.deleteLater()
         return self.lanes.disk.submit(job)
+
+    def _taken_over(self, error: BaseException) -> None:
+        """Somebody else saved the project. Ours went into a copy beside it, as the error says."""
+        self.read_only, self.read_only_reason = True, "It was saved by another window or computer."
+        for document in self.showing.documents:
+            document.read_only = True
+        place = self.path
+        ways = (Way("Open it again", lambda: self._open_again(place)),) if place is not None else ()
+        self.tell(message_for(error, ways=ways, key="taken-over"))
+        self.project_changed.emit()
+        self.document_changed.emit()
+        self.saved_changed.emit()
+
+    def _open_again(self, place: Path) -> None:
+        self._put_away()
+        self.project_changed.emit()
+        self.open_project(place)
 
     def save(self) -> None:
         if self.work is not None and not self.read_only:
@@ -261,11 +262,11 @@ class Session(QObject):
 
     def keep_record(self, record: ImageRecord) -> None:
         """A record changed without its document doing it."""
-        document = self._documents.get(record.id)
+        document = self.showing.documents.get(record.id)
         if document is not None:
             document.record = record
             document.record_changed.emit()
-        self._committed(RecordChanged(record))
+        self.take_step(RecordChanged(record))
 
     def threshold_for_all_open(self, threshold: Threshold) -> int:
         """Use this threshold for every image that is not approved; answers how many changed."""
@@ -274,7 +275,7 @@ class Session(QObject):
             if record.review is Review.APPROVED or record.threshold == threshold:
                 continue
             changed += 1
-            document = self._documents.get(record.id)
+            document = self.showing.documents.get(record.id)
             if document is not None and document.is_loaded:
                 document.set_threshold(threshold, final=True)
             else:
@@ -311,152 +312,36 @@ class Session(QObject):
     # -------------------------------------------------------------- the document
 
     @property
+    def document(self) -> Document | None:
+        """The image that is shown."""
+        return self.showing.document
+
+    @property
     def shown_id(self) -> str:
         """The image that is shown, or on its way."""
-        if self._loading is not None:
-            return self._loading.document.record.id
-        return "" if self.document is None else self.document.record.id
+        return self.showing.shown_id
 
     @property
     def is_loading(self) -> bool:
-        return self._loading is not None
+        return self.showing.is_loading
 
     def document_of(self, image_id: str) -> Document | None:
         """The document of an image if its pixels are in memory."""
-        return self._documents.loaded(image_id)
+        return self.showing.documents.loaded(image_id)
 
     def show(self, image_id: str) -> None:
-        """Look at an image. What is shown now stays until both its photo and its masks are there."""
-        store, work = self.store, self.work
-        if store is None or work is None or image_id not in self.project:
-            return
-        try:
-            path = store.photo_path(self.record(image_id))
-        except PhotoMissing as error:
-            self._failed_wish = image_id
-            ways = (Way("Allow and open", self._allow_outside),)
-            self.tell(message_for(error, ways=ways, key="show"))
-            self.document_changed.emit()
-            return
-        document = self._documents.get(image_id)
-        if document is not None and document.is_loaded:
-            self._loading = None
-            self._set_document(document)
-            self.loading_changed.emit()
-            return
-        if self._loading is not None and self._loading.document.record.id == image_id:
-            return
-        if document is None:
-            document = Document(self.record(image_id), self)
-            document.read_only = self.read_only
-            document.committed.connect(self._committed)
-            document.peaks_wanted.connect(lambda low, document=document: self._compute_peaks(document, low))
-            self._documents.add(document)
-        loading = self._loading = _Loading(document)
-        work.flush()  # the planes read after this hold every step
-        photo = photo_job(document.record, path)
-        planes = planes_job(store, image_id, display_planes)
-        photo.succeeded.connect(lambda answer: self._photo_came(loading, answer))
-        planes.succeeded.connect(lambda answer: self._planes_came(loading, answer))
-        photo.failed.connect(lambda error: self._loading_failed(loading, error))
-        planes.failed.connect(lambda error: self._loading_failed(loading, error))
-        self.lanes.cpu.submit(photo, replaces="show-photo")
-        self.lanes.disk.submit(planes, replaces="show-planes")
-        self.loading_changed.emit()
+        """Look at an image."""
+        self.showing.show(image_id)
 
-    def _allow_outside(self) -> None:
-        """The user knows who made this project: pictures outside its folder may be opened."""
-        store = self.store
-        if store is not None:
-            job = Job("Remembering", lambda progress: store.allow_outside(), shown=False, can_cancel=False)
-            job.succeeded.connect(lambda nothing: self.show_again())
-            job.failed.connect(self.tell_error)
-            self.lanes.disk.submit(job)
-
-    def show_again(self) -> None:
-        """Try once more what could not be shown."""
-        wish = self._failed_wish
-        if self.document is None or (wish and wish in self.project):
-            first = wish or (self.project.images[0].id if self.project.images else "")
-            self._failed_wish = ""
-            if first:
-                self.show(first)
-
-    def _photo_came(self, loading: _Loading, photo: LoadedPhoto) -> None:
-        loading.photo = photo
-        self._both_came(loading)
-
-    def _planes_came(self, loading: _Loading, planes: LoadedPlanes) -> None:
-        loading.planes = planes
-        self._both_came(loading)
-
-    def _both_came(self, loading: _Loading) -> None:
-        photo, planes = loading.photo, loading.planes
-        if loading is not self._loading or photo is None or planes is None:
-            return
-        document = loading.document
-        self._loading = None
-        if loading.newer is None:
-            document.set_loaded(
-                photo.levels,
-                planes.hand,
-                planes.prediction,
-                planes.frozen,
-                photo.notes,
-                planes=planes.arranged,
-            )
-        else:
-            document.set_loaded(photo.levels, planes.hand, loading.newer, planes.frozen, photo.notes)
-        if photo.is_changed:
-            self.tell(
-                Message(
-                    f"{shown_name(document.record.file)} is not the same file as when it was added, "
-                    "though it has the same size. Check that the mask still fits.",
-                    Kind.WARNING,
-                    key="changed-photo",
-                    stays=True,
-                )
-            )
-        self._set_document(document)
-        self.loading_changed.emit()
-
-    def _loading_failed(self, loading: _Loading, error: BaseException) -> None:
-        if loading is not self._loading:
-            return
-        self._loading = None
-        self._failed_wish = loading.document.record.id
-        ways: tuple[Way, ...] = ()
-        if isinstance(error, (PhotoMissing, FileNotFoundError)):
-            ways = (Way("Find pictures…", lambda: self.wanted.emit("file.find-pictures")),)
-        self.tell(message_for(error, ways=ways, key="show"))
-        self.loading_changed.emit()
-        self.document_changed.emit()  # the list goes back to what is really shown
-
-    def _set_document(self, document: Document) -> None:
-        self.document = document
-        self._documents.looked_at(document.record.id)
-        self._documents.let_go(keep=document.record.id, may_go=self._may_go)
-        self.document_changed.emit()
-
-    def _may_go(self, image_id: str) -> bool:
+    def may_go(self, image_id: str) -> bool:
+        """Whether the pixels of an image may be let go: everything about it is kept and at rest."""
         return (
             image_id not in self._approving
             and not self.predicting.is_about(image_id)
             and (self.work is None or self.work.is_kept(image_id))
         )
 
-    # -------------------------------------------------------------- what documents ask for
-
-    def _compute_peaks(self, document: Document, low: int) -> None:
-        prediction, hand, revision = document.prediction, document.hand, document.revision
-        if prediction is None or hand is None:
-            return
-        score = prediction.score
-        job = Job(
-            "Joining cracks", lambda progress: peak_planes(score, low, hand, revision=revision), shown=False
-        )
-        job.succeeded.connect(document.set_peaks)
-        self.lanes.cpu.submit(job, replaces=f"peaks:{document.record.id}")
+    # -------------------------------------------------------------- approving, the view
 
     def approve(self, then: Callable[[], None] | None = None) -> None:
         """Approve what is shown of the present image; computed on the cpu lane."""
@@ -490,7 +375,8 @@ class Session(QObject):
 
     # -------------------------------------------------------------- steps
 
-    def _committed(self, change: Change) -> None:
+    def take_step(self, change: Change) -> None:
+        """A finished step of a document, or one made on its behalf: remembered, shown and kept."""
         if isinstance(change, RecordChanged) and change.record.id in self.project:
             self.project = self.project.with_image(change.record)
             self._journal(change)
@@ -504,9 +390,8 @@ class Session(QObject):
 
     def keep_prediction(self, image_id: str, prediction: Prediction) -> None:
         """A prediction came back for an image whose pixels are not in memory."""
-        if self._loading is not None and self._loading.document.record.id == image_id:
-            self._loading.newer = prediction
-        self._committed(Predicted(image_id, prediction))
+        self.showing.newer_prediction(image_id, prediction)
+        self.take_step(Predicted(image_id, prediction))
         record = self.record(image_id)
         if record.review in (Review.NEW, Review.FAILED):
             self.keep_record(replace(record, review=Review.PREDICTED, reason=""))

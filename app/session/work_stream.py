@@ -26,6 +26,7 @@ from crackcore.domain.change import (
     RecordChanged,
     ViewMoved,
 )
+from crackcore.errors import ProjectChangedElsewhere
 from crackcore.progress import Progress
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class WorkStream(QObject):
     changed = Signal()  # something about "is it saved" is different
     told = Signal(object)  # Message
     saved = Signal()
+    taken_over = Signal(object)  # the error: somebody else saved this project, it can only be read now
 
     def __init__(
         self,
@@ -102,19 +104,19 @@ class WorkStream(QObject):
             return None
         taken: list[Change] = []
 
-        def work(progress: Progress) -> list[Change]:
+        def work(progress: Progress) -> tuple[list[Change], bool]:
             with self._lock:
                 taken.extend(self._waiting)
                 self._waiting.clear()
             if not taken:
-                return []
+                return [], False
             try:
                 self._store.append_many(taken)
             except BaseException:
                 with self._lock:
                     self._waiting.extendleft(reversed(taken))
                 raise
-            return taken
+            return taken, self._store.wants_checkpoint
 
         job = Job("Keeping your work", work, shown=False, can_cancel=False)
         job.succeeded.connect(self._kept)
@@ -155,8 +157,8 @@ class WorkStream(QObject):
 
     # -------------------------------------------------------------- answers
 
-    def _kept(self, changes: object) -> None:
-        assert isinstance(changes, list)
+    def _kept(self, answer: tuple[list[Change], bool]) -> None:
+        changes, is_much = answer
         for change in changes:
             self._per_image[_image_of(change)] -= 1
             self.steps_since_save += not isinstance(change, ViewMoved)
@@ -165,7 +167,8 @@ class WorkStream(QObject):
         if self.trouble is not None:
             self.trouble = None
             self.told.emit(Message("Your work is being saved again.", Kind.DONE, key="save"))
-        if self.steps_since_save >= self._checkpoint_strokes() and not self.is_saving:
+        due = is_much or self.steps_since_save >= self._checkpoint_strokes()
+        if due and not self.is_saving and not self._is_over:
             self.save()
         self.changed.emit()
 
@@ -188,6 +191,10 @@ class WorkStream(QObject):
         self.changed.emit()
 
     def _save_failed(self, error: BaseException) -> None:
+        if isinstance(error, ProjectChangedElsewhere):
+            self.stop()
+            self.taken_over.emit(error)
+            return
         self.told.emit(
             Message(
                 f"The project file could not be written. {sentence(error)} "

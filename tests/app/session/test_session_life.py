@@ -14,7 +14,7 @@ from app.messages import Kind
 from app.panels.first_run import FirstRunPage
 from crackcore.arrays import HAND_CRACK
 from crackcore.domain.image_record import Review, Threshold
-from crackcore.errors import NoSpace, NotAnalysed
+from crackcore.errors import NoSpace, NotAnalysed, ProjectChangedElsewhere
 from crackcore.projects.store import ProjectStore
 
 
@@ -42,7 +42,7 @@ def test_strokes_wait_in_order_while_the_disk_is_full_and_are_kept_once_it_is_no
         assert any("cannot be saved" in text for text in app.texts())
         assert app.window.status.saved_sentence().startswith("cannot save, ")
         image_id = app.session.shown_id
-        assert not app.session._may_go(image_id), "pixels that are not on disk may not be let go"
+        assert not app.session.may_go(image_id), "pixels that are not on disk may not be let go"
 
         # leaving now would lose two strokes: the window stays, and says so
         app.window.close()
@@ -104,7 +104,7 @@ def test_undo_survives_letting_pixels_go(qtbot, own_state, tmp_path):
     pictures(tmp_path / "wall", 3, size=(400, 400))
     with running(qtbot, own_state, [tmp_path / "wall"]) as app:
         app.until_shown()
-        app.session._documents._limit_bytes = lambda: 1  # nothing but the shown image may stay
+        app.session.showing.documents._limit_bytes = lambda: 1  # nothing but the shown image may stay
         ids = [record.id for record in app.session.project.images]
         app.stroke((20, 20), (20, 80))
         app.stroke((60, 20), (60, 80))
@@ -386,3 +386,30 @@ def test_records_are_values(qtbot, own_state, tmp_path):
         assert before.images[0].notes == ""
         assert app.session.document.record.notes == "seen on site"
         app.settle()
+
+
+def test_a_project_that_somebody_else_saved_is_only_read_from_then_on(
+    qtbot, own_state, tmp_path, monkeypatch
+):
+    pictures(tmp_path / "wall", 1)
+    with running(qtbot, own_state, [tmp_path / "wall"]) as app:
+        app.until_shown()
+        app.settle()
+        place = app.session.path
+
+        def save(self, progress=None):
+            raise ProjectChangedElsewhere("Somebody else saved this project.", path=place)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ProjectStore, "save", save)
+            app.stroke((20, 20), (20, 80))
+            app.run("file.save")
+            app.until(lambda: app.session.read_only)
+            app.settle()
+        before = app.session.document.hand.copy()
+        app.stroke((60, 20), (60, 80))
+        assert np.array_equal(app.session.document.hand, before)
+        app.press("Open it again")
+        app.until_shown()
+        assert not app.session.read_only
+        assert np.array_equal(app.session.document.hand, before)
