@@ -1,8 +1,12 @@
-"""How long the window stands still while a large picture loads and all are predicted: reported."""
+"""How long the window stands still while a large picture loads and all are predicted: reported.
+
+See the figures with `-o log_cli=true --log-cli-level=INFO`; CRACKSCOPE_NIGHTLY=1 takes 12 megapixels.
+"""
 
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import time
 
@@ -16,7 +20,7 @@ STANDS_STILL_S = 2.0  # not the target (10 ms): what a busy machine must not exc
 
 
 @pytest.mark.slow
-def test_the_window_keeps_answering(qtbot, own_state, tmp_path, tiny_model, record_property):
+def test_the_window_keeps_answering(qtbot, own_state, tmp_path, tiny_model):
     pictures(tmp_path / "wall", 3, size=SIZE)
     with running(qtbot, own_state) as app:
         app.until_models()
@@ -48,6 +52,6 @@ def test_the_window_keeps_answering(qtbot, own_state, tmp_path, tiny_model, reco
         note("save")
         probe.stop()
     for what, seconds in longest.items():
-        record_property(f"longest gap, {what}, ms", round(seconds * 1000, 1))
+        logging.getLogger(__name__).info("longest gap, %s: %.1f ms", what, seconds * 1000)
     assert max(longest.values()) < STANDS_STILL_S, longest
     assert len(longest) == 4
