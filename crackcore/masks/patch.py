@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -142,10 +143,10 @@ class PatchRecorder:
         """The changed tiles as a patch; tiles that were touched but not changed are left out."""
         changes = []
         for (y, x), before in sorted(self._before.items()):
-            after = self._plane[y : y + TILE, x : x + TILE]
-            if not np.array_equal(before, after):
+            old, new = before.tobytes(), self._plane[y : y + TILE, x : x + TILE].tobytes()
+            if old != new:
                 h, w = before.shape
-                changes.append(TileChange(y, x, h, w, _packed(before), _packed(after)))
+                changes.append(TileChange(y, x, h, w, _packed(old), _packed(new)))
         return Patch(tuple(changes))
 
     def abort(self) -> Box:
@@ -166,15 +167,32 @@ def difference(before: HandPlane, after: HandPlane) -> Patch:
     height, width = before.shape
     for y in range(0, height, TILE):
         for x in range(0, width, TILE):
-            old, new = before[y : y + TILE, x : x + TILE], after[y : y + TILE, x : x + TILE]
-            if not np.array_equal(old, new):
-                h, w = old.shape
+            part = (slice(y, min(y + TILE, height)), slice(x, min(x + TILE, width)))
+            old, new = before[part].tobytes(), after[part].tobytes()
+            if old != new:
+                h, w = part[0].stop - y, part[1].stop - x
                 changes.append(TileChange(y, x, h, w, _packed(old), _packed(new)))
     return Patch(tuple(changes))
 
 
-def _packed(tile: HandPlane) -> bytes:
-    return zlib.compress(np.ascontiguousarray(tile).tobytes(), 1)
+def _packed(raw: bytes) -> bytes:
+    """zlib-packed pixels of one tile, row by row.
+
+    Most tiles are of one value before a stroke, and many are after it: looking at them costs a
+    fiftieth of packing them, and their packed form is the same every time.
+    """
+    plain, packed = _uniform(raw[0], len(raw))
+    if raw == plain:
+        return packed
+    # Marks come in runs: looking for nothing else is quicker, and packs smaller too.
+    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
+    return packer.compress(raw) + packer.flush()
+
+
+@lru_cache(maxsize=256)
+def _uniform(value: int, size: int) -> tuple[bytes, bytes]:
+    plain = bytes((value,)) * size
+    return plain, zlib.compress(plain, 1)
 
 
 def _unpacked(data: bytes, tile: TileChange) -> HandPlane:

@@ -228,3 +228,26 @@ def test_the_empty_patch() -> None:
     assert empty.box.is_empty
     assert Patch.from_bytes(empty.to_bytes(), height_px=1, width_px=1) == empty
     assert TileChange(0, 0, 1, 1, b"a", b"b") != TileChange(0, 0, 1, 1, b"b", b"a")
+
+
+@pytest.mark.parametrize(("height", "width"), [(TILE, TILE), (45, 18), (1, 1)])
+def test_tiles_of_one_value_are_packed_once_and_read_like_any_other(height: int, width: int) -> None:
+    before = np.zeros((height, width), np.uint8)
+    after = np.full((height, width), 2, np.uint8)
+    patch = difference(before, after)
+    again = difference(before, after)
+    assert patch.tiles[0].after is again.tiles[0].after  # not packed a second time
+    assert zlib.decompress(patch.tiles[0].after) == after.tobytes()
+    read = Patch.from_bytes(patch.to_bytes(), height_px=height, width_px=width)
+    plane = before.copy()
+    read.write_after(plane)
+    assert np.array_equal(plane, after)
+
+
+def test_tiles_packed_in_the_older_way_are_still_read() -> None:
+    before, after = np.zeros((TILE, TILE), np.uint8), np.eye(TILE, dtype=np.uint8)
+    old = (zlib.compress(before.tobytes(), 1), zlib.compress(after.tobytes(), 1))
+    stored = Patch((TileChange(0, 0, TILE, TILE, *old),)).to_bytes()
+    plane = before.copy()
+    Patch.from_bytes(stored, height_px=TILE, width_px=TILE).write_after(plane)
+    assert np.array_equal(plane, after)
