@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from PySide6.QtCore import QObject, Signal
 
@@ -44,6 +44,9 @@ class Job(QObject):
     `succeeded` and `failed` never after a cancel: an answer that comes after the asker lost
     interest is dropped here, once for all. The thread itself touches no QObject of ours: it hands
     its letters to the lane's postbox, which outlives every job.
+
+    An answer that holds something open (a project with its lock) names how to `dispose` of it; that
+    happens on the lane, before any later job of the lane, whenever nobody takes the answer.
     """
 
     progressed = Signal(object, object, str)  # done, total (int or float), note
@@ -58,6 +61,7 @@ class Job(QObject):
         *,
         shown: bool = True,
         can_cancel: bool = True,
+        dispose: Callable[[Any], object] | None = None,
     ) -> None:
         super().__init__()
         self.title = title
@@ -69,6 +73,9 @@ class Job(QObject):
         self.started_at = time.monotonic()
         self.has_ended = False
         self._work = work
+        self._dispose = dispose
+        self._untaken: list[object] = []  # an answer that is to be disposed of unless it is taken
+        self._untaken_lock = threading.Lock()
         self._stop = threading.Event()
         self._last_report = 0.0
 
@@ -78,7 +85,24 @@ class Job(QObject):
 
     def cancel(self) -> None:
         """Ask the work to stop; from now on none of its answers is delivered."""
-        self._stop.set()
+        with self._untaken_lock:
+            self._stop.set()
+
+    @property
+    def has_untaken(self) -> bool:
+        """Whether `put_away` has something to do: an answer came, and the asker lost interest."""
+        return bool(self._untaken) and self._stop.is_set()
+
+    def put_away(self) -> None:
+        """Dispose of an answer that nobody takes; called on the lane's thread."""
+        with self._untaken_lock:
+            left, self._untaken = self._untaken, []
+        for answer in left:
+            try:
+                assert self._dispose is not None
+                self._dispose(answer)
+            except Exception as error:  # noqa: BLE001 - nobody waits for it, whatever it is
+                _log.warning("not put away: %s", self.title, exc_info=error)
 
     def run(self, post: Post) -> None:
         """Do the work; called on the lane's thread."""
@@ -94,6 +118,11 @@ class Job(QObject):
         try:
             report(0, 0)
             outcome = Outcome(self._work(report))
+            if self._dispose is not None:
+                with self._untaken_lock:
+                    self._untaken = [outcome.result]
+                if self._stop.is_set():
+                    self.put_away()
         except Cancelled as stop:
             # Work may also stop on its own account: nobody asked us, and there is nothing to show.
             self._stop.set()
@@ -117,6 +146,7 @@ class Job(QObject):
         try:
             if not self._stop.is_set():
                 if letter.error is None:
+                    self._untaken.clear()
                     self.succeeded.emit(letter.result)
                 else:
                     self.failed.emit(letter.error)

@@ -51,9 +51,7 @@ class Lane(QObject):
     def submit(self, job: Job, *, replaces: str = "") -> Job:
         """Run the job when a thread is free; older jobs of the same `replaces` are cancelled."""
         if replaces:
-            for older, (_, key) in list(self._jobs.items()):
-                if key == replaces:
-                    self.cancel(older)
+            self.cancel_older(replaces)
         if self._is_shut:  # leaving: nobody will look at the answer any more
             job.cancel()
             self._posted.emit(job, Outcome(error=Cancelled()))
@@ -72,6 +70,15 @@ class Lane(QObject):
         entry = self._jobs.get(job)
         if entry is not None and entry[0].cancel():
             self._posted.emit(job, Outcome(error=Cancelled()))
+        elif job.has_untaken and not self._is_shut:
+            # Its answer is on the way to nobody. What comes to the lane next may need what it holds.
+            self._pool.submit(job.put_away)
+
+    def cancel_older(self, replaces: str) -> None:
+        """Stop the jobs that were submitted with this `replaces`."""
+        for older, (_, key) in list(self._jobs.items()):
+            if key == replaces:
+                self.cancel(older)
 
     def cancel_all(self) -> None:
         for job in self.jobs:
@@ -82,6 +89,9 @@ class Lane(QObject):
         """Take no more jobs, and wait for the threads. Never terminates a thread."""
         self._is_shut = True
         self._pool.shutdown(wait=True)
+        for job in self.jobs:  # their answers came too late for the event loop
+            job.cancel()
+            job.put_away()
 
     def _deliver(self, job: Job, letter: Report | Outcome) -> None:
         try:

@@ -123,14 +123,19 @@ def create_job(place: Path, records: tuple[ImageRecord, ...]) -> Job:
         ProjectStore.create(place, project, progress=progress).close(save=False)
         return _opened(place, progress)
 
-    return Job("Making the project", work, can_cancel=False)
+    return Job("Making the project", work, can_cancel=False, dispose=_close_untaken)
 
 
 def open_job(place: Path) -> Job:
     def work(progress: Progress) -> OpenedProject:
         return _opened(place, progress)
 
-    return Job("Opening the project", work)
+    return Job("Opening the project", work, dispose=_close_untaken)
+
+
+def _close_untaken(opened: OpenedProject) -> None:
+    """Nobody waits for this project any more; open, it would keep its lock."""
+    opened.store.close(save=False)
 
 
 def _opened(place: Path, progress: Progress) -> OpenedProject:

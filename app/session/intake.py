@@ -12,7 +12,6 @@ from app.jobs.project import (
     PROJECT_SUFFIX,
     DescribedPictures,
     FoundPictures,
-    create_job,
     describe_job,
     find_job,
     find_moved_job,
@@ -92,12 +91,8 @@ class Intake(QObject):
     def _make(self, pictures: tuple[Path, ...], skipped: tuple[tuple[Path, str], ...], place: Path) -> None:
         def described(answer: DescribedPictures) -> None:
             self._tell_refused(answer, skipped)
-            if not answer.records:
-                return
-            make = create_job(place, answer.records)
-            make.succeeded.connect(self._session.take_opened)
-            make.failed.connect(self._session.tell_error)
-            self._session.lanes.disk.submit(make)
+            if answer.records:
+                self._session.create_project(place, answer.records)
 
         job = describe_job(pictures, place.parent)
         job.succeeded.connect(described)

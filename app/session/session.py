@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.document import Approval, Document
 from app.jobs import Job, Lanes
-from app.jobs.project import OpenedProject, close_job, open_job, restore_job, save_copy_job
+from app.jobs.project import OpenedProject, close_job, create_job, open_job, restore_job, save_copy_job
 from app.messages import Kind, Message, Way, message_for
 from app.session.intake import Intake
 from app.session.predicting import Predicting
@@ -30,6 +30,15 @@ if TYPE_CHECKING:
     from crackcore.projects.store import ProjectStore
 
 NO_PROJECT = Project(title="", uuid="")
+
+
+@dataclass
+class _Opening:
+    """A project that is being opened."""
+
+    place: Path
+    job: Job
+    pictures: tuple[Path, ...]
 
 
 class Session(QObject):
@@ -57,7 +66,7 @@ class Session(QObject):
         self.predict_when_open = False
         self.view_to_restore: ViewState | None = None
         self._approving: set[str] = set()
-        self._opening: tuple[Path, ...] | None = None
+        self._opening: _Opening | None = None
         self._close_anyway = False
         self.showing = Showing(self)
         self.intake = Intake(self)
@@ -87,8 +96,12 @@ class Session(QObject):
         if self.path is not None and place == self.path.absolute():
             self.intake.look_for_new(with_pictures)
             return
+        under_way = self._opening
+        if under_way is not None and under_way.place == place and not under_way.job.is_cancelled:
+            under_way.pictures = with_pictures or under_way.pictures
+            return
         job = open_job(place)
-        self._opening = with_pictures
+        opening = self._opening = _Opening(place, job, with_pictures)
 
         def failed(error: BaseException) -> None:
             ways: tuple[Way, ...] = ()
@@ -98,8 +111,20 @@ class Session(QObject):
                 self.settings.forget_project(place)
             self.tell(message_for(error, about=f"{shown_name(place)} was not opened.", ways=ways, key="open"))
 
-        job.succeeded.connect(self.take_opened)
+        def over() -> None:
+            if self._opening is opening:
+                self._opening = None
+
+        job.succeeded.connect(lambda opened: self.take_opened(opened, opening.pictures))
         job.failed.connect(failed)
+        job.ended.connect(over)
+        self.lanes.disk.submit(job, replaces="open")
+
+    def create_project(self, place: Path, records: tuple[ImageRecord, ...]) -> None:
+        """Make a project of these pictures and open it."""
+        job = create_job(place, records)
+        job.succeeded.connect(self.take_opened)
+        job.failed.connect(self.tell_error)
         self.lanes.disk.submit(job, replaces="open")
 
     def restore(self, place: Path) -> None:
@@ -109,8 +134,11 @@ class Session(QObject):
         job.failed.connect(self.tell_error)
         self.lanes.disk.submit(job)
 
-    def take_opened(self, opened: OpenedProject) -> None:
-        """A project was opened on the disk lane; show it instead of the present one."""
+    def take_opened(self, opened: OpenedProject, pictures: tuple[Path, ...] = ()) -> None:
+        """A project was opened on the disk lane; show it instead of the present one.
+
+        `pictures` are what the user pointed at; the project may lack some of them.
+        """
         self._put_away()
         self.store = opened.store
         self.project = opened.project
@@ -142,7 +170,6 @@ class Session(QObject):
                     stays=True,
                 )
             )
-        pictures, self._opening = self._opening or (), None
         self.intake.look_for_new(pictures)
         first = opened.project.view.image_id
         if first not in opened.project and opened.project.images:
@@ -206,6 +233,7 @@ class Session(QObject):
         """Stop everything, keep everything, then `left`. Nothing is lost without being asked for."""
         for lane in (self.lanes.device, self.lanes.cpu):
             lane.cancel_all()
+        self.lanes.disk.cancel_older("open")  # what is not open yet is not waited for
         self.predicting.stop()
         work = self.work
         if work is None or self.read_only:

@@ -189,3 +189,44 @@ def test_the_device_lane_lets_the_window_go_first(lanes, qtbot):
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     assert seen["disk"] == seen["cpu"] == ours
     assert seen["device"] > seen["cpu"] or ours >= 5
+
+
+def test_an_answer_that_nobody_takes_is_put_away_on_the_lane_before_the_next_job(lanes, qtbot):
+    order, here = [], threading.get_ident()
+
+    def opener(name):
+        return Job(
+            name,
+            lambda progress: order.append(f"open {name}") or name,
+            dispose=lambda answer: order.append(f"close {answer} {threading.get_ident() == here}"),
+        )
+
+    # replaced after it has done its work, its answer still on the way
+    first = lanes.disk.submit(opener("a"), replaces="open")
+    deadline = time.monotonic() + 10
+    while "open a" not in order and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(0.05)
+    second = opener("b")
+    taken = []
+    second.succeeded.connect(taken.append)
+    lanes.disk.submit(second, replaces="open")
+    qtbot.waitUntil(lambda: lanes.is_idle)
+    assert first.is_cancelled
+    assert order == ["open a", "close a False", "open b"]
+    assert taken == ["b"], "an answer that is taken is not put away"
+
+
+def test_an_answer_cancelled_while_it_is_made_is_put_away_too(lanes, qtbot):
+    begun, go, closed = threading.Event(), threading.Event(), []
+
+    def work(progress):
+        begun.set()
+        go.wait(10)
+        return "store"
+
+    job = lanes.disk.submit(Job("deaf", work, dispose=closed.append))
+    qtbot.waitUntil(begun.is_set)
+    lanes.cancel(job)
+    go.set()
+    qtbot.waitUntil(lambda: lanes.is_idle and closed == ["store"])

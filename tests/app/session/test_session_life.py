@@ -413,3 +413,70 @@ def test_a_project_that_somebody_else_saved_is_only_read_from_then_on(
         app.until_shown()
         assert not app.session.read_only
         assert np.array_equal(app.session.document.hand, before)
+
+
+def test_a_project_opened_twice_in_a_hurry_is_not_locked_by_itself(qtbot, own_state, tmp_path):
+    pictures(tmp_path / "one", 1)
+    pictures(tmp_path / "two", 1)
+    places = []
+    for name in ("one", "two"):
+        with running(qtbot, own_state, [tmp_path / name]) as app:
+            app.until_shown()
+            app.settle()
+            places.append(app.session.path)
+    one, two = places
+    with running(qtbot, own_state) as app:
+        app.session.open_project(one)
+        app.session.open_project(two)
+        app.session.open_project(one)
+        app.session.open_project(one)  # a double click
+        app.until_shown()
+        app.settle()
+        assert app.session.path == one
+        assert not app.session.read_only, app.session.read_only_reason
+        # the one that was not wanted in the end can be opened by another window
+        with ProjectStore.open(two) as store:
+            assert not store.read_only
+
+
+def test_leaving_while_a_project_is_being_opened_leaves_no_lock(qtbot, own_state, tmp_path, monkeypatch):
+    pictures(tmp_path / "one", 1)
+    with running(qtbot, own_state, [tmp_path / "one"]) as app:
+        app.until_shown()
+        place = app.session.path
+    begun, go = threading.Event(), threading.Event()
+    really = ProjectStore.open.__func__
+
+    def slow(cls, path, **named):
+        store = really(cls, path, read_only=named.get("read_only", False))
+        begun.set()
+        go.wait(20)
+        return store
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProjectStore, "open", classmethod(slow))
+        with running(qtbot, own_state) as app:
+            app.session.open_project(place)
+            app.until(begun.is_set)
+            app.window.close()
+            go.set()
+            app.until(lambda: not app.window.isVisible())
+    with ProjectStore.open(place) as store:
+        assert not store.read_only
+
+
+def test_what_was_pointed_at_is_forgotten_when_the_project_does_not_open(qtbot, own_state, tmp_path):
+    folder = tmp_path / "wall"
+    pictures(folder, 3)
+    with running(qtbot, own_state, [folder / "wall 0.png"]) as app:
+        app.until_shown()
+        place = app.session.path
+    broken = tmp_path / "broken.crackscope"
+    broken.write_bytes(b"nothing of the kind")
+    with running(qtbot, own_state) as app:
+        app.session.open_project(broken, with_pictures=tuple(sorted(folder.glob("*.png"))))
+        app.until(lambda: any("was not opened" in text for text in app.texts()))
+        app.session.open_project(place)
+        app.until_shown()
+        app.settle()
+        assert not any("more than the project" in m.text for m in app.told), [m.text for m in app.told]
