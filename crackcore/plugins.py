@@ -1,4 +1,4 @@
-"""Tables of names: what we bring, merged with what installed packages add; nothing is imported to list them."""
+"""Tables of names: ours, merged with those of installed packages; nothing is imported to list them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def table(group: str, own: Mapping[str, str]) -> dict[str, str]:
     for point in entry_points(group=group):
         if point.name in entries:
             raise PluginProblem(
-                f'Two packages bring something called "{point.name}": {entries[point.name]} and {point.value}.',
+                f'Two packages bring "{point.name}": {entries[point.name]} and {point.value}.',
                 hint="Remove one of them.",
             )
         entries[point.name] = point.value

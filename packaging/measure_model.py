@@ -5,7 +5,8 @@
 
 `--only-held-out` takes the log that training left (MODEL.log.jsonl) and keeps, of sets that were trained on,
 only the pictures that were held out. Without `--threshold`, that of the model's description is used: it was
-chosen on the held-out pictures, never on other sets.
+chosen on the held-out pictures, never on other sets. With `--write FILE --name NAME`, the same weights are
+described anew for another input scale or tile size; threshold and scores come from the held-out pictures.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from torch import nn
+
+from crackcore.domain.model_spec import ModelSpec
 from crackcore.evaluation.sweep import SweepCounts, sweep
 from crackcore.inference.predictor import Predictor
 from crackcore.masks.threshold import score_step
 from crackcore.models.catalogue import find_model
-from crackcore.models.model_files import load_network
-from crackcore.training.pairs import read_pairs
-from crackcore.training.run import TOLERANCES_PX
+from crackcore.models.model_files import load_network, save_model
+from crackcore.training.pairs import TrainingPair, read_pairs
+from crackcore.training.run import TOLERANCES_PX, evaluate_network
 
 
 def main() -> int:
@@ -34,18 +38,36 @@ def main() -> int:
     parser.add_argument("--input-scale", type=float)
     parser.add_argument("--threshold", type=float)
     parser.add_argument("--json", type=Path)
+    parser.add_argument(
+        "--write", type=Path, help="write the model again with this input scale, and with the"
+    )
+    parser.add_argument("--name", help="under this name")
+    parser.add_argument("--summary", default="")
+    parser.add_argument("--tile-px", type=int, default=512)
+    parser.add_argument("--overlap-px", type=int, default=64)
     options = parser.parse_args()
 
     model = find_model(options.model)
     spec = model.spec
     if options.input_scale:
         spec = replace(spec, preprocessing=replace(spec.preprocessing, input_scale=options.input_scale))
-    step = score_step(options.threshold or spec.threshold)
+    if options.write:
+        spec = replace(
+            spec,
+            name=options.name,
+            summary=options.summary,
+            tile_px=options.tile_px,
+            overlap_px=options.overlap_px,
+        )
     trained, held = set(), set()
     if options.only_held_out:
         start = json.loads(options.only_held_out.read_text().splitlines()[0])
         trained, held = set(start["learn"]), set(start["held_out"])
-    predictor = Predictor(load_network(model), spec)
+    network = load_network(model)
+    if options.write:
+        spec = written(network, spec, options, held)
+    step = score_step(options.threshold or spec.threshold)
+    predictor = Predictor(network, spec)
     folders = [(d, "pairs") for d in options.data] + [(d, "crack-free") for d in options.crack_free]
     rows = {}
     scale = spec.preprocessing.input_scale
@@ -86,6 +108,21 @@ def main() -> int:
             json.dumps({"model": model.name, "sha256": model.sha256, "step": step, "sets": rows})
         )
     return 0
+
+
+def written(network: nn.Module, spec: ModelSpec, options: argparse.Namespace, held: set[str]) -> ModelSpec:
+    """Choose the threshold and measure on the held-out pictures, write the file, give its description."""
+    pairs: list[TrainingPair] = []
+    for folder, kind in [(d, "pairs") for d in options.data] + [
+        (d, "crack-free") for d in options.crack_free
+    ]:
+        found = read_pairs(Path(folder), kind=kind).pairs
+        pairs += [p for p in found if f"{p.set_name}/{p.stem}" in held]
+    scores, step = evaluate_network(network, spec, pairs)
+    trained = {k: v for k, v in spec.scores.items() if k not in scores}
+    spec = replace(spec, threshold=step / 255, scores={**trained, **scores})
+    save_model(options.write, network, spec)
+    return spec
 
 
 if __name__ == "__main__":

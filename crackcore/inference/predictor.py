@@ -24,6 +24,7 @@ from crackcore.domain.prediction import Prediction, PredictSettings
 from crackcore.errors import DeviceLost, NotAnalysed, OutOfDeviceMemory
 from crackcore.inference.tiling import BandSum, plan_tiles
 from crackcore.models import devices
+from crackcore.models.folding import folded
 from crackcore.models.model_files import load_network
 from crackcore.progress import Progress, unheard
 
@@ -52,7 +53,7 @@ class Predictor:
         self.model_sha256 = model_sha256
         self.device = device or devices.cpu()
         self._threads = threads or devices.usable_cores()
-        placed = network.eval().to(self.device.torch_device)
+        placed = folded(network.eval()).to(self.device.torch_device)
         self._network: nn.Module = placed.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @classmethod

@@ -36,8 +36,9 @@ def random_crop(
 ) -> tuple[RgbImage, ClassMask]:
     """One augmented crop: uint8 (crop, crop, 3) and uint8 (crop, crop).
 
-    Beyond the photo's edge both go on mirrored. The mask follows the geometry (area-true threshold of a linear warp, so that thin cracks keep
-    their width when the picture shrinks); light and dirt touch only the pixels.
+    Beyond the photo's edge both go on mirrored. The mask follows the geometry (area-true threshold
+    of a linear warp, so that thin cracks keep their width when the picture shrinks); light and dirt
+    touch only the pixels.
     """
     side = settings.crop_px
     scale = float(np.exp(rng.uniform(np.log(settings.smallest_scale), np.log(settings.largest_scale))))

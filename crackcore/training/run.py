@@ -348,7 +348,7 @@ def _first_spec(
         architecture=request.architecture,
         preprocessing=replace(request.preprocessing, input_scale=request.input_scale),
         tile_px=512,
-        overlap_px=128,
+        overlap_px=64,
         licence=request.licence,
         source=request.source or f"trained with crackscope {__version__}, {datetime.now(UTC):%Y-%m-%d}",
         summary=request.summary,
