@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFontDatabase, QGuiApplication
+from PySide6.QtCore import QDateTime, Qt, Signal
+from PySide6.QtGui import QFontDatabase, QGuiApplication, QIcon
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDialog,
@@ -27,10 +27,12 @@ TITLES = {
     "png": ("Masks as PNG", "One black and white picture each, 0 and 255, the size of the photo."),
     "score": ("Score maps as PNG", "One grey picture each, 0 to 255: how sure the model was."),
     "overlay": ("Overlays as JPEG", "The photo with the cracks drawn over it."),
-    "coco": ("COCO", "annotations.json with run-length masks, for other annotation and training programs."),
+    "coco": ("COCO", "instances.json with run-length masks, for other annotation and training programs."),
     "training-set": ("Training set", "Photos, masks and a manifest, split by photo, ready for training."),
     "csv": ("Table as CSV", "One line a picture: crack pixels, share of the area, number of cracks."),
 }
+
+FOLDER_WORDS = {"png": "masks", "score": "scores", "overlay": "overlays", "csv": "table"}
 
 
 class ExportDialog(QDialog):
@@ -75,6 +77,7 @@ class ExportDialog(QDialog):
         self.folder = QLineEdit()
         self.folder.setAccessibleName("Folder to export into")
         choose = QPushButton("Choose…")
+        choose.setAutoDefault(False)  # Enter means "Export", wherever the focus is
         row = QHBoxLayout()
         row.setSpacing(SPACE)
         row.addWidget(self.folder, 1)
@@ -94,6 +97,7 @@ class ExportDialog(QDialog):
         self.command.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.command.setAccessibleName("The same export as a command")
         copy = QPushButton("Copy")
+        copy.setAutoDefault(False)
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.command.text()))
         command_row = QHBoxLayout()
         command_row.setSpacing(SPACE)
@@ -107,6 +111,7 @@ class ExportDialog(QDialog):
         self.go = buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
         self.go.setProperty("primary", True)
         self.go.setDefault(True)
+        buttons.button(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())
         layout.addSpacing(SPACE)
         layout.addWidget(buttons)
         buttons.accepted.connect(self._accept)
@@ -123,8 +128,13 @@ class ExportDialog(QDialog):
         return ExportRequest(self._project, name, Path(self.folder.text().strip()))
 
     def _suggestion(self) -> Path:
-        name = self.names[self.formats.checkedId()]
-        return self._project.with_name(f"{self._project.stem} {name}")
+        """Beside the folder of pictures, not inside: opened again, that folder must not list masks.
+
+        The moment makes it a new one every time, without asking the disk.
+        """
+        what = FOLDER_WORDS.get(name := self.names[self.formats.checkedId()], name)
+        moment = QDateTime.currentDateTime().toString("yyyy-MM-dd HHmmss")
+        return self._project.parent.with_name(f"{self._project.stem} {what} {moment}")
 
     def _format_chosen(self) -> None:
         if not self._typed:

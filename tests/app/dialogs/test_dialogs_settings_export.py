@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QLabel, QSpinBox
 from window_program import Answers, pictures, running
 
@@ -92,7 +93,8 @@ def test_the_export_dialog_offers_every_format_and_says_the_command(qtbot, tmp_p
     asked = []
     dialog.accepted_request.connect(asked.append)
     dialog.formats.button(dialog.names.index("coco")).setChecked(True)
-    assert dialog.request.out == tmp_path / "quay wall coco"
+    assert dialog.request.out.parent == tmp_path.parent  # never among the pictures themselves
+    assert dialog.request.out.name.startswith("quay wall coco ")
     words = shlex.split(dialog.command.text())
     assert words[:2] == ["crackcore", "export"]
     assert words[2] == str(tmp_path / "quay wall.crackscope")
@@ -176,3 +178,11 @@ def test_labels_that_show_names_are_plain(qtbot, tmp_path):
     dialog = ExportDialog(tmp_path / "<b>x.crackscope", Answers())
     qtbot.addWidget(dialog)
     assert [label.text() for label in dialog.findChildren(QLabel) if "<b>" in label.text()] == []
+
+
+def test_enter_exports_wherever_the_focus_is(qtbot, tmp_path):
+    dialog = ExportDialog(tmp_path / "wall.crackscope", Answers())
+    qtbot.addWidget(dialog)
+    dialog.show()
+    with qtbot.waitSignal(dialog.accepted_request):
+        qtbot.keyClick(dialog.folder, Qt.Key.Key_Return)
