@@ -110,10 +110,10 @@ class ExportDialog(QDialog):
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.go = buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
         self.go.setProperty("primary", True)
-        self.go.setDefault(True)
         buttons.button(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())
         layout.addSpacing(SPACE)
         layout.addWidget(buttons)
+        self.go.setDefault(True)  # only counts once the button is in the dialog
         buttons.accepted.connect(self._accept)
         buttons.rejected.connect(self.reject)
         choose.clicked.connect(self._choose)

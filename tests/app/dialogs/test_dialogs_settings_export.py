@@ -181,8 +181,7 @@ def test_labels_that_show_names_are_plain(qtbot, tmp_path):
 
 
 def test_enter_exports_wherever_the_focus_is(qtbot, tmp_path):
-    dialog = ExportDialog(tmp_path / "wall.crackscope", Answers())
-    qtbot.addWidget(dialog)
+    dialog = ExportDialog(tmp_path / "wall.crackscope", Answers())  # closes and deletes itself
     dialog.show()
     with qtbot.waitSignal(dialog.accepted_request):
         qtbot.keyClick(dialog.folder, Qt.Key.Key_Return)
