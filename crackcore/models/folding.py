@@ -23,7 +23,8 @@ def folded(network: nn.Module) -> nn.Module:
     """
     if not isinstance(network, CGNet):
         return network
-    copy = deepcopy(network).eval()
+    copy = deepcopy(network)
+    copy.eval()
     for module in copy.modules():
         conv, norm = getattr(module, "conv", None), getattr(module, "bn", None)
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
