@@ -229,6 +229,7 @@ class Window(QMainWindow):
         session.project_changed.connect(self._project_changed)
         session.document_changed.connect(self._document_changed)
         session.record_changed.connect(lambda image_id: self._refresh())
+        session.records_changed.connect(self._refresh)
         session.images_changed.connect(self._refresh)
         session.predicting.changed.connect(self.actions_set.refresh)
         session.predicting.models_changed.connect(self._refresh)
@@ -423,7 +424,9 @@ class Window(QMainWindow):
 
     def _left(self) -> None:
         self._may_close = True
-        self.close()
+        # Not at once: when there is nothing to wait for, this is called from within closeEvent, and Qt
+        # closes no window that is being closed.
+        QTimer.singleShot(0, self, self.close)
 
     def sizeHint(self) -> QSize:
         return QSize(1440, 900)

@@ -8,7 +8,7 @@ from PySide6.QtGui import QDesktopServices
 from app.actions.action import Action, Scope, with_project, with_writable_project
 from app.dialogs.export import ExportDialog
 from app.jobs.export import ExportRequest, export_job
-from app.messages import Kind, Message, Way
+from app.messages import Kind, Message, Way, message_for
 from crackcore.names import shown_name
 
 
@@ -58,13 +58,12 @@ def save(scope: Scope) -> None:
         return
     place = session.path
 
-    def said() -> None:
-        work.saved.disconnect(said)
-        name = shown_name(place) if place is not None else "the project"
-        session.tell(Message(f"Saved in {name}.", Kind.DONE, key="save"))
+    def over(error: BaseException | None) -> None:
+        if error is None:  # else the session has said so
+            name = shown_name(place) if place is not None else "the project"
+            session.tell(Message(f"Saved in {name}.", Kind.DONE, key="save"))
 
-    work.saved.connect(said)
-    session.save()
+    session.save(over)
 
 
 def save_copy(scope: Scope) -> None:
@@ -106,11 +105,17 @@ def start_export(scope: Scope, request: ExportRequest) -> None:
         job.failed.connect(session.tell_error)
         scope.lanes.cpu.submit(job)
 
+    def saved(error: BaseException | None) -> None:
+        if error is None:
+            begin()
+        else:
+            about = "Nothing was exported, because the project could not be saved first."
+            session.tell(message_for(error, about=about, key="export"))
+
     if session.work is None or session.read_only:
         begin()
     else:
-        saving = session.work.save()
-        saving.succeeded.connect(lambda nothing: begin())
+        session.work.save(saved)
 
 
 def close_window(scope: Scope) -> None:

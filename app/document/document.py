@@ -317,6 +317,16 @@ class Document(QObject):
             self.record_changed.emit()
             self._commit(RecordChanged(record))
 
+    def take_record(self, record: ImageRecord) -> None:
+        """The record was changed for this document by somebody else, who sees to the journal."""
+        before, self.record = self.record, record
+        if record.threshold != before.threshold and self.frozen is None:
+            self.threshold = record.threshold
+            self.revision += 1
+            self.threshold_changed.emit()
+            self._want_peaks()
+        self.record_changed.emit()
+
     def _commit(self, change: Change) -> None:
         if not self.read_only:  # a project that is only looked at may be predicted, nothing is kept
             self.committed.emit(change)

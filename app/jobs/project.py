@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from app.jobs.job import Job
 from crackcore.domain.change import Change
 from crackcore.domain.image_record import ImageRecord
 from crackcore.domain.project import Project
-from crackcore.errors import CrackError, InputRefused
+from crackcore.errors import CrackError, FileProblem, PhotoMissing
 from crackcore.names import shown_name
 from crackcore.progress import Progress
 
@@ -101,8 +101,11 @@ def describe_job(pictures: Sequence[Path], folder: Path, known: frozenset[str] =
             progress(number, len(pictures), shown_name(path))
             try:
                 record = record_for(path, folder)
-            except InputRefused as error:
+            except FileProblem as error:  # refused, vanished, not readable: the others go on
                 refused.append(error.sentence())
+                continue
+            except OSError as error:
+                refused.append(f"{shown_name(path)}: {(error.strerror or 'it cannot be read').lower()}")
                 continue
             if record.sha256 in seen:
                 doubles += 1
@@ -146,13 +149,6 @@ def _opened(place: Path, progress: Progress) -> OpenedProject:
     return OpenedProject(store, store.project, recovered, store.read_only, store.read_only_reason)
 
 
-def append_job(store: ProjectStore, take: Sequence[Change]) -> Job:
-    """Make these steps durable, all with one sync."""
-    return Job(
-        "Keeping your work", lambda progress: store.append_many(list(take)), shown=False, can_cancel=False
-    )
-
-
 def save_job(store: ProjectStore) -> Job:
     return Job("Saving", lambda progress: store.save(progress), can_cancel=False)
 
@@ -163,6 +159,31 @@ def save_copy_job(store: ProjectStore, place: Path) -> Job:
         return place
 
     return Job("Saving a copy", work, can_cancel=False)
+
+
+def carry_over_job(
+    copy: Path, take: Callable[[], list[Change]], give_back: Callable[[list[Change]], None]
+) -> Job:
+    """Put steps that came too late for a conflict copy into it; answers how many.
+
+    `take` is called on the lane, after every job before it has put its steps back.
+    """
+
+    def work(progress: Progress) -> int:
+        changes = take()
+        if not changes:
+            return 0
+        from crackcore.projects.store import ProjectStore
+
+        try:
+            with ProjectStore.open(copy) as store:
+                store.append_many(changes)
+        except Exception:
+            give_back(changes)
+            raise
+        return len(changes)
+
+    return Job("Putting the last steps into the copy", work, shown=False, can_cancel=False)
 
 
 def close_job(store: ProjectStore, *, save: bool) -> Job:
@@ -194,19 +215,43 @@ def restore_job(place: Path) -> Job:
     return Job("Bringing back the last backup", work, can_cancel=False)
 
 
-def find_moved_job(store: ProjectStore, records: tuple[ImageRecord, ...], folder: Path) -> Job:
-    """Look below `folder` for the pictures that are not where they were; answers new records."""
+@dataclass(frozen=True)
+class MovedRequest:
+    """Whose photos are looked for, and where. Frozen values: the store belongs to the disk lane."""
+
+    records: tuple[ImageRecord, ...]
+    project_folder: Path
+    outside_allowed: bool
+    folder: Path
+
+
+def find_moved_job(request: MovedRequest) -> Job:
+    """Look below a folder for the pictures that are not where they were; answers new records."""
 
     def work(progress: Progress) -> tuple[ImageRecord, ...]:
         from dataclasses import replace
 
         from crackcore.imaging.fingerprint import find_moved
-        from crackcore.imaging.scanning import stored_path
+        from crackcore.projects.photo_paths import photo_path, stored_path
 
-        missing = {r.sha256: r for r in records if not store.photo_path(r).is_file()}
-        found = find_moved({sha: r.bytes for sha, r in missing.items()}, folder, progress)
+        def is_missing(record: ImageRecord) -> bool:
+            try:
+                path = photo_path(record, request.project_folder, outside_allowed=request.outside_allowed)
+                return not path.is_file()
+            except (PhotoMissing, OSError, ValueError):
+                return True  # a path that may not be followed leads nowhere, and is not looked at
+
+        missing: dict[str, list[ImageRecord]] = {}
+        for record in request.records:
+            if record.sha256 and is_missing(record):
+                missing.setdefault(record.sha256, []).append(record)
+        found = find_moved(
+            {sha: records[0].bytes for sha, records in missing.items()}, request.folder, progress
+        )
         return tuple(
-            replace(missing[sha], file=stored_path(path, store.path.parent)) for sha, path in found.items()
+            replace(record, file=stored_path(path, request.project_folder))
+            for sha, path in found.items()
+            for record in missing[sha]
         )
 
     return Job("Looking for moved pictures", work)

@@ -136,6 +136,7 @@ class ImageModel(QAbstractListModel):
         session.project_changed.connect(self._reset)
         session.images_changed.connect(self._grow)
         session.record_changed.connect(self._touched)
+        session.records_changed.connect(self._all_touched)
 
     def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else self._count
@@ -185,6 +186,11 @@ class ImageModel(QAbstractListModel):
             index = self.index(row)
             self.dataChanged.emit(index, index, [RecordRole, Qt.ItemDataRole.AccessibleTextRole])
 
+    def _all_touched(self) -> None:
+        if self._count:
+            roles = [RecordRole, Qt.ItemDataRole.AccessibleTextRole]
+            self.dataChanged.emit(self.index(0), self.index(self._count - 1), roles)
+
     def _thumbnail_arrived(self, image_id: str) -> None:
         row = self.row_of(image_id)
         if 0 <= row < self._count:
@@ -213,6 +219,8 @@ class ImageFilter(QSortFilterProxyModel):
         self.endFilterChange()
 
     def filterAcceptsRow(self, source_row: int, source_parent: Index) -> bool:
+        if self._status is None and not self._text:
+            return True
         index = self.sourceModel().index(source_row, 0)
         record: ImageRecord | None = index.data(RecordRole)
         if record is None:

@@ -92,6 +92,7 @@ class ImagesPanel(QWidget):
         for signal in (session.project_changed, session.images_changed):
             signal.connect(self._count)
         session.record_changed.connect(lambda image_id: self._count_soon.start())
+        session.records_changed.connect(self._count_soon.start)
         session.document_changed.connect(self.follow)
         session.loading_changed.connect(self.follow)
         session.project_changed.connect(self._apply_filter)

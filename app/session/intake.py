@@ -12,6 +12,7 @@ from app.jobs.project import (
     PROJECT_SUFFIX,
     DescribedPictures,
     FoundPictures,
+    MovedRequest,
     describe_job,
     find_job,
     find_moved_job,
@@ -162,8 +163,9 @@ class Intake(QObject):
         def found(records: tuple[ImageRecord, ...]) -> None:
             if session.store is not store:
                 return
-            for record in records:
-                session.keep_record(record)
+            if session.read_only:
+                return
+            session.keep_records(records)
             if records:
                 session.tell(Message(f"{_pictures(len(records))} found again.", Kind.DONE, key="moved"))
                 session.showing.show_again()
@@ -172,7 +174,8 @@ class Intake(QObject):
                     Message("None of the missing pictures lies in that folder.", Kind.WARNING, key="moved")
                 )
 
-        job = find_moved_job(store, session.project.images, folder)
+        request = MovedRequest(session.project.images, store.path.parent, store.outside_allowed, folder)
+        job = find_moved_job(request)
         job.succeeded.connect(found)
         job.failed.connect(session.tell_error)
         session.lanes.cpu.submit(job, replaces="moved")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -24,7 +23,7 @@ from app.messages import Kind, Message, message_for, sentence
 from crackcore.arrays import RgbImage
 from crackcore.domain.image_record import Review, Threshold
 from crackcore.domain.prediction import Prediction, PredictSettings
-from crackcore.errors import DeviceProblem, ModelProblem, NotAnalysed
+from crackcore.errors import DeviceProblem, ModelProblem, NotAnalysed, PhotoMissing
 from crackcore.masks.threshold import score_step
 from crackcore.names import shown_name, unescaped
 from crackcore.progress import Progress
@@ -326,13 +325,15 @@ class Predicting(QObject):
         """Read ahead, and give the device its next picture when it is free."""
         if batch is not self.batch:
             return
-        while batch.at < batch.total and batch.ids[batch.at] in batch.unreadable:
+        while batch.at < batch.total:
+            for image_id in batch.ids[batch.at : batch.at + 1 + READ_AHEAD]:
+                self._read(batch, image_id)
+            if batch.ids[batch.at] not in batch.unreadable:
+                break
             batch.at += 1
         if batch.at >= batch.total:
             self._finish(batch)
             return
-        for image_id in batch.ids[batch.at : batch.at + 1 + READ_AHEAD]:
-            self._read(batch, image_id)
         image_id = batch.ids[batch.at]
         if batch.job is not None or image_id not in batch.ready:
             return
@@ -360,7 +361,13 @@ class Predicting(QObject):
             return
         if image_id not in session.project or (batch.job is not None and image_id == batch.ids[batch.at]):
             return
-        job = read_for_prediction_job(Path(session.store.photo_path(session.record(image_id))))
+        try:
+            path = session.store.photo_path(session.record(image_id))
+        except PhotoMissing as error:  # it may not be followed: this picture fails, the others go on
+            batch.unreadable.add(image_id)
+            self._batch_failed(batch, image_id, error)
+            return
+        job = read_for_prediction_job(path)
 
         def came(pixels: RgbImage) -> None:
             batch.ready[image_id] = pixels

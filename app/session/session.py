@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +16,12 @@ from app.messages import Kind, Message, Way, message_for
 from app.session.intake import Intake
 from app.session.predicting import Predicting
 from app.session.showing import Showing
-from app.session.work_stream import WorkStream
+from app.session.work_stream import AfterSave, WorkStream
 from app.settings.storage import SettingsHolder
 from crackcore.domain.change import Change, Predicted, RecordChanged, ViewMoved
 from crackcore.domain.image_record import ImageRecord, Review, Threshold
 from crackcore.domain.project import Project, ViewState
-from crackcore.errors import PhotoMissing, ProjectDamaged
+from crackcore.errors import PhotoMissing, ProjectChangedElsewhere, ProjectDamaged
 from crackcore.names import shown_name
 from crackcore.progress import Progress
 
@@ -47,6 +47,7 @@ class Session(QObject):
     project_changed = Signal()  # another project is open, or none
     images_changed = Signal()  # images were added or removed
     record_changed = Signal(str)
+    records_changed = Signal()  # many of them at once
     document_changed = Signal()  # another image is shown, or none
     loading_changed = Signal()
     saved_changed = Signal()
@@ -68,6 +69,7 @@ class Session(QObject):
         self._approving: set[str] = set()
         self._opening: _Opening | None = None
         self._close_anyway = False
+        self._must_be_read = False  # something went wrong at the very end: the window stays for it
         self.showing = Showing(self)
         self.intake = Intake(self)
         self.predicting = Predicting(self)
@@ -139,6 +141,10 @@ class Session(QObject):
 
         `pictures` are what the user pointed at; the project may lack some of them.
         """
+        if self.work is not None and self.work.trouble is not None and not self.read_only:
+            self.lanes.disk.submit(close_job(opened.store, save=False))
+            self._tell_not_kept(self.work.waiting, "this project stays open", ())
+            return
         self._put_away()
         self.store = opened.store
         self.project = opened.project
@@ -154,7 +160,8 @@ class Session(QObject):
         )
         self.work.changed.connect(self.saved_changed)
         self.work.told.connect(self.told)
-        self.work.taken_over.connect(self._taken_over)
+        work = self.work
+        work.taken_over.connect(lambda error: self._taken_over(work, error))
         self.settings.remember_project(opened.store.path)
         self.project_changed.emit()
         self.saved_changed.emit()
@@ -189,21 +196,37 @@ class Session(QObject):
         work.flush()
         work.stop()
         job = close_job(store, save=not self.read_only)
-        job.failed.connect(self.tell_error)
+        job.failed.connect(lambda error: self._tell_closing_failed(store.path, error))
         self.showing.clear()
         self._approving.clear()
         self.store, self.work, self.project = None, None, NO_PROJECT
         self.read_only, self.read_only_reason = False, ""
-        work.deleteLater()
+        job.ended.connect(work.deleteLater)  # the lane's last job for it: its answers are all in by then
         return self.lanes.disk.submit(job)
 
-    def _taken_over(self, error: BaseException) -> None:
+    def _tell_closing_failed(self, place: Path, error: BaseException) -> None:
+        copy = _conflict_copy(error, place)
+        ways = () if copy is None else (Way("Open the copy", lambda: self.open_project(copy)),)
+        self.tell(message_for(error, ways=ways, key="taken-over" if copy else ""))
+
+    def _taken_over(self, work: WorkStream, error: BaseException) -> None:
         """Somebody else saved the project. Ours went into a copy beside it, as the error says."""
+        copy = _conflict_copy(error, work.path)
+        ways: tuple[Way, ...] = ()
+        if copy is not None:
+            ways = (Way("Open the copy", lambda: self.open_project(copy)),)
+            work.carry_over(copy)
+        if work is not self.work:  # it was put away meanwhile
+            self.tell(message_for(error, ways=ways, key="taken-over"))
+            return
         self.read_only, self.read_only_reason = True, "It was saved by another window or computer."
         for document in self.showing.documents:
+            document.abort_stroke()
             document.read_only = True
+        self.predicting.stop()
         place = self.path
-        ways = (Way("Open it again", lambda: self._open_again(place)),) if place is not None else ()
+        if place is not None:
+            ways = (*ways, Way("Open it again", lambda: self._open_again(place)))
         self.tell(message_for(error, ways=ways, key="taken-over"))
         self.project_changed.emit()
         self.document_changed.emit()
@@ -214,9 +237,9 @@ class Session(QObject):
         self.project_changed.emit()
         self.open_project(place)
 
-    def save(self) -> None:
+    def save(self, then: AfterSave | None = None) -> None:
         if self.work is not None and not self.read_only:
-            self.work.save()
+            self.work.save(then)
 
     def save_copy(self, place: Path) -> None:
         if self.store is None or self.work is None:
@@ -238,9 +261,9 @@ class Session(QObject):
         work = self.work
         if work is None or self.read_only:
             self._put_away()
-            self.lanes.when_idle(self.left.emit)
+            self.lanes.when_idle(self._go)
             return
-        last = work.flush()
+        last = work.flush()  # its answer comes after that of every append under way
         if last is None:
             self._finish_leaving()
         else:
@@ -249,23 +272,34 @@ class Session(QObject):
     def _finish_leaving(self) -> None:
         work = self.work
         if work is not None and work.waiting and not self._close_anyway:
-            steps = "1 step" if work.waiting == 1 else f"{work.waiting} steps"
-            self.tell(
-                Message(
-                    f"The last {steps} could not be saved, so the window stays open.",
-                    Kind.ERROR,
-                    (
-                        Way("Try again", self.leave),
-                        Way("Save a copy…", lambda: self.wanted.emit("file.save-copy")),
-                        Way(f"Close without the last {steps}", self._leave_anyway),
-                    ),
-                    key="leave",
-                    stays=True,
-                )
-            )
+            more = work.flush() if work.trouble is None else None
+            if more is not None:  # a step came in while the others were being kept
+                more.ended.connect(self._finish_leaving)
+                return
+            steps = _steps(work.waiting)
+            close = Way(f"Close without the last {steps}", self._leave_anyway)
+            self._tell_not_kept(work.waiting, "the window stays open", (Way("Try again", self.leave), close))
             return
-        self._put_away()
-        self.lanes.when_idle(self.left.emit)
+        closing = self._put_away()
+        if closing is not None:
+            closing.failed.connect(self._closing_failed)
+        self.lanes.when_idle(self._go)
+
+    def _closing_failed(self, error: BaseException) -> None:
+        # Any other error leaves everything in the journal; of this one the user must hear.
+        self._must_be_read = isinstance(error, ProjectChangedElsewhere)
+
+    def _go(self) -> None:
+        if self._must_be_read:
+            self._must_be_read = False
+            self.project_changed.emit()
+        else:
+            self.left.emit()
+
+    def _tell_not_kept(self, count: int, consequence: str, ways: tuple[Way, ...]) -> None:
+        copy = Way("Save a copy…", lambda: self.wanted.emit("file.save-copy"))
+        text = f"The last {_steps(count)} could not be saved, so {consequence}."
+        self.tell(Message(text, Kind.ERROR, (*ways[:1], copy, *ways[1:]), key="leave", stays=True))
 
     def _leave_anyway(self) -> None:
         self._close_anyway = True
@@ -281,36 +315,48 @@ class Session(QObject):
         if not records:
             return
         was_empty = not self.project.images
-        self.project = replace(self.project, images=(*self.project.images, *records))
-        for record in records:
-            self._journal(RecordChanged(record))
+        self.project = self.project.with_images(records)
+        self._journal(*map(RecordChanged, records))
         self.images_changed.emit()
         if was_empty:
             self.show(records[0].id)
 
     def keep_record(self, record: ImageRecord) -> None:
         """A record changed without its document doing it."""
+        self._tell_document(record)
+        self.take_step(RecordChanged(record))
+
+    def keep_records(self, records: Sequence[ImageRecord]) -> None:
+        """The same for many at once: one batch to the disk lane, one signal."""
+        if len(records) == 1:
+            self.keep_record(records[0])
+        elif records:
+            for record in records:
+                self._tell_document(record)
+            self.project = self.project.with_images(records)
+            self._journal(*map(RecordChanged, records))
+            self.records_changed.emit()
+
+    def _tell_document(self, record: ImageRecord) -> None:
         document = self.showing.documents.get(record.id)
         if document is not None:
-            document.record = record
-            document.record_changed.emit()
-        self.take_step(RecordChanged(record))
+            document.take_record(record)
 
     def threshold_for_all_open(self, threshold: Threshold) -> int:
         """Use this threshold for every image that is not approved; answers how many changed."""
-        changed = 0
-        for record in self.project.images:
-            if record.review is Review.APPROVED or record.threshold == threshold:
-                continue
-            changed += 1
-            document = self.showing.documents.get(record.id)
-            if document is not None and document.is_loaded:
-                document.set_threshold(threshold, final=True)
-            else:
-                if document is not None:
-                    document.threshold = threshold
-                self.keep_record(replace(record, threshold=threshold))
-        return changed
+        changed = [
+            replace(record, threshold=threshold)
+            for record in self.project.images
+            if record.review is not Review.APPROVED
+            and record.threshold != threshold
+            and not self._is_frozen(record.id)
+        ]
+        self.keep_records(changed)
+        return len(changed)
+
+    def _is_frozen(self, image_id: str) -> bool:
+        document = self.showing.documents.get(image_id)
+        return document is not None and document.frozen is not None
 
     def neighbour(self, step: int, *, only_open: bool = False) -> str:
         """The id of the next or previous image (not yet approved if `only_open`), or ''."""
@@ -412,9 +458,9 @@ class Session(QObject):
         else:
             self._journal(change)
 
-    def _journal(self, change: Change) -> None:
+    def _journal(self, *changes: Change) -> None:
         if self.work is not None and not self.read_only:
-            self.work.add(change)
+            self.work.add_many(changes)
 
     def keep_prediction(self, image_id: str, prediction: Prediction) -> None:
         """A prediction came back for an image whose pixels are not in memory."""
@@ -425,3 +471,13 @@ class Session(QObject):
             self.keep_record(replace(record, review=Review.PREDICTED, reason=""))
         elif record.reason:
             self.keep_record(replace(record, reason=""))
+
+
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count} steps"
+
+
+def _conflict_copy(error: BaseException, project: Path) -> Path | None:
+    """Where our changes went when somebody else saved the project; None when there is no such copy."""
+    path = error.path if isinstance(error, ProjectChangedElsewhere) else None
+    return None if path is None or Path(path) == project else Path(path)

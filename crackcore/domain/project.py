@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from crackcore.domain.image_record import ImageRecord
@@ -60,6 +61,17 @@ class Project:
             images[self._index[record.id]] = record
         else:
             images.append(record)
+        return replace(self, images=tuple(images))
+
+    def with_images(self, records: Iterable[ImageRecord]) -> Project:
+        """The same for many at once: thousands of records cost one walk through the list, not one each."""
+        images, at = list(self.images), dict(self._index)
+        for record in records:
+            if record.id in at:
+                images[at[record.id]] = record
+            else:
+                at[record.id] = len(images)
+                images.append(record)
         return replace(self, images=tuple(images))
 
     def without_image(self, image_id: str) -> Project:

@@ -127,6 +127,8 @@ def _write_image(
     before = None
     if request.source is not None and not entry.fresh:
         before = image_group(request.source, record.id)
+    if before is None and not (entry.patches or entry.prediction or entry.frozen):
+        return  # another threshold, but nothing that it could apply to
     size = (record.height_px, record.width_px)
     hand = _hand_plane(before, entry, size)
     score = _score(before, entry, request, size)
