@@ -34,6 +34,10 @@ def approve(scope: Scope) -> None:
 
 def approve_and_next(scope: Scope) -> None:
     session = scope.session
+    if session.is_loading:
+        # The picture on its way was not seen yet, so it is neither approved nor skipped.
+        session.tell(Message("The next picture is just being opened.", Kind.INFO, key="review"))
+        return
     target = session.neighbour(1, only_open=True)
     session.approve()
     if target:

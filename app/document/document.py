@@ -71,6 +71,7 @@ class Document(QObject):
     frozen_changed = Signal()
     record_changed = Signal()
     committed = Signal(object)  # Change
+    rested = Signal()  # a stroke has ended, one way or the other
     peaks_wanted = Signal(int)  # low: answer with set_peaks(peak_planes(...))
 
     def __init__(self, record: ImageRecord, parent: QObject | None = None) -> None:
@@ -401,16 +402,17 @@ class Document(QObject):
             return False
         patch = self._recorder.finish()
         self._recorder = None
-        if patch.is_empty:
-            return False
-        self.undo_stack.push(EditHand(self, title, patch, on_plane=True))
-        return True
+        if not patch.is_empty:
+            self.undo_stack.push(EditHand(self, title, patch, on_plane=True))
+        self.rested.emit()
+        return not patch.is_empty
 
     def abort_stroke(self) -> None:
         """Put every pixel of the open stroke back; nothing is committed."""
         if self._recorder is not None:
             recorder, self._recorder = self._recorder, None
             self._touched([recorder.abort()])
+            self.rested.emit()
 
     def apply_patch(self, patch: Patch, title: str, *, revision: int | None = None) -> bool:
         """Commit a patch computed elsewhere as one step of undo.

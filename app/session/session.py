@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.document import Approval, Document
+from app.document import Document
 from app.jobs import Job, Lanes
 from app.jobs.project import OpenedProject, close_job, create_job, open_job, restore_job, save_copy_job
 from app.messages import Kind, Message, Way, message_for
+from app.session.approving import Approving
 from app.session.intake import Intake
 from app.session.predicting import Predicting
 from app.session.showing import Showing
@@ -66,13 +67,13 @@ class Session(QObject):
         self.work: WorkStream | None = None
         self.predict_when_open = False
         self.view_to_restore: ViewState | None = None
-        self._approving: set[str] = set()
         self._opening: _Opening | None = None
         self._close_anyway = False
         self._must_be_read = False  # something went wrong at the very end: the window stays for it
         self.showing = Showing(self)
         self.intake = Intake(self)
         self.predicting = Predicting(self)
+        self.approving = Approving(self)
 
     # -------------------------------------------------------------- telling
 
@@ -141,6 +142,9 @@ class Session(QObject):
 
         `pictures` are what the user pointed at; the project may lack some of them.
         """
+        if self.approving.is_busy:
+            self.approving.when_idle(lambda: self.take_opened(opened, pictures))
+            return
         if self.work is not None and self.work.trouble is not None and not self.read_only:
             self.lanes.disk.submit(close_job(opened.store, save=False))
             self._tell_not_kept(self.work.waiting, "this project stays open", ())
@@ -197,8 +201,8 @@ class Session(QObject):
         work.stop()
         job = close_job(store, save=not self.read_only)
         job.failed.connect(lambda error: self._tell_closing_failed(store.path, error))
+        self.approving.forget()
         self.showing.clear()
-        self._approving.clear()
         self.store, self.work, self.project = None, None, NO_PROJECT
         self.read_only, self.read_only_reason = False, ""
         job.ended.connect(work.deleteLater)  # the lane's last job for it: its answers are all in by then
@@ -258,6 +262,9 @@ class Session(QObject):
             lane.cancel_all()
         self.lanes.disk.cancel_older("open")  # what is not open yet is not waited for
         self.predicting.stop()
+        if self.approving.is_busy:
+            self.approving.when_idle(self.leave)
+            return
         work = self.work
         if work is None or self.read_only:
             self._put_away()
@@ -410,36 +417,17 @@ class Session(QObject):
     def may_go(self, image_id: str) -> bool:
         """Whether the pixels of an image may be let go: everything about it is kept and at rest."""
         return (
-            image_id not in self._approving
+            not self.approving.is_about(image_id)
             and not self.predicting.is_about(image_id)
             and (self.work is None or self.work.is_kept(image_id))
         )
 
     # -------------------------------------------------------------- approving, the view
 
-    def approve(self, then: Callable[[], None] | None = None) -> None:
-        """Approve what is shown of the present image; computed on the cpu lane."""
-        document = self.document
-        if document is None or not document.is_loaded or document.read_only or document.in_stroke:
-            return
-        image_id = document.record.id
-        snapshot = document.snapshot()
-
-        def work(progress: Progress) -> Approval:
-            return snapshot.approval()
-
-        def answered(approval: Approval) -> None:
-            if not document.approve(approval) and self.document is document:
-                self.approve()  # a stroke came in between: what is shown is something else now
-
-        job = Job("Approving", work, shown=False)
-        job.succeeded.connect(answered)
-        job.failed.connect(self.tell_error)
-        job.ended.connect(lambda: self._approving.discard(image_id))
-        self._approving.add(image_id)
-        self.lanes.cpu.submit(job, replaces=f"approve:{image_id}")
-        if then is not None:
-            then()
+    def approve(self) -> None:
+        """Approve what is shown of the present image."""
+        if self.document is not None:
+            self.approving.approve(self.document)
 
     def move_view(self, view: ViewState) -> None:
         """Where the user looks is kept like any other step."""

@@ -245,7 +245,7 @@ def test_steps_made_while_somebody_else_saved_are_in_the_conflict_copy(
             go.set()
             app.until(lambda: app.session.read_only)
         app.settle()
-        copies = [p for p in path.parent.glob("*conflict*.crackscope")]
+        copies = list(path.parent.glob("*conflict*.crackscope"))
         assert len(copies) == 1
         told = [m for m in app.told if m.key == "taken-over"]
         assert len(told) == 1
