@@ -20,12 +20,12 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QDockWidget,
+    QGridLayout,
     QLineEdit,
     QMainWindow,
     QPlainTextEdit,
     QPushButton,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -43,6 +43,7 @@ from app.panels.first_run import FirstRunPage
 from app.panels.images import ImagesPanel
 from app.panels.layers import LayersPanel
 from app.panels.message_area import MessageArea
+from app.panels.picture_notice import PictureNotice
 from app.panels.prediction import PredictionPanel
 from app.panels.status import StatusLine
 from app.panels.tools import ToolOptions, ToolStrip
@@ -53,15 +54,17 @@ from app.theme.scheme import SPACE, Theme
 from crackcore.names import shown_name
 
 TAP_S = 0.25
+FRAME_PX = 40  # the title bar, which the window manager adds
 VIEW_KEPT_AFTER_MS = 700
 TOOLS = ("brush", "eraser", "fill", "polygon", "pan")
 _TYPED_INTO = (QLineEdit, QAbstractSpinBox, QPlainTextEdit)
 
 
-class TextGuard(QObject):
+class KeyGuard(QObject):
     """While a text field has the focus, plain keys belong to it and are no shortcuts.
 
-    Enter and Escape end the typing and give the keys back to the picture.
+    Enter and Escape end the typing and give the keys back to the picture. Tab is a shortcut of the
+    picture only: anywhere else it moves the focus on, as it must for those who use no mouse.
     """
 
     def __init__(self, canvas: QWidget, parent: QObject) -> None:
@@ -76,7 +79,7 @@ class TextGuard(QObject):
         if self._watched is not None:
             self._watched.removeEventFilter(self)
             self._watched = None
-        if isinstance(new, _TYPED_INTO) and new.window() is self._canvas.window():
+        if new is not None and new is not self._canvas and new.window() is self._canvas.window():
             new.installEventFilter(self)
             self._watched = new
 
@@ -87,28 +90,34 @@ class TextGuard(QObject):
         bare = not event.modifiers() & ~(
             Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
         )
+        typed_into = isinstance(watched, _TYPED_INTO)
         if event.type() == QEvent.Type.ShortcutOverride:
-            if bare and not Qt.Key.Key_F1 <= key <= Qt.Key.Key_F35:
+            plain = not Qt.Key.Key_F1 <= key <= Qt.Key.Key_F35 if typed_into else key == Qt.Key.Key_Tab
+            if bare and plain:
                 event.accept()
                 return True
-        elif event.type() == QEvent.Type.KeyPress and key in (
-            Qt.Key.Key_Return,
-            Qt.Key.Key_Enter,
-            Qt.Key.Key_Escape,
+        elif (
+            typed_into
+            and event.type() == QEvent.Type.KeyPress
+            and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape)
         ):
             QTimer.singleShot(0, self._canvas, self._canvas.setFocus)
         return False
 
 
 class CanvasPage(QWidget):
-    """The canvas, with the messages floating over its upper edge: they never move the picture."""
+    """The canvas; messages float over its upper edge, a notice over its lower one.
 
-    def __init__(self, canvas: CanvasView, messages: MessageArea) -> None:
+    Neither ever moves the picture.
+    """
+
+    def __init__(self, canvas: CanvasView, messages: MessageArea, notice: PictureNotice) -> None:
         super().__init__()
         self._messages = messages
-        layout = QVBoxLayout(self)
+        layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(canvas)
+        layout.addWidget(canvas, 0, 0)
+        layout.addWidget(notice, 0, 0, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignHCenter)
 
 
 class Window(QMainWindow):
@@ -133,8 +142,8 @@ class Window(QMainWindow):
         self.setObjectName("window")
         self.setAcceptDrops(True)
         self.setAnimated(False)
-        self.setMinimumSize(900, 600)
-        self.resize(1440, 900)
+        self.setMinimumSize(900, 560)
+        self.resize(self._first_size())
 
         value = settings.value
         self.tools = ToolBox(self, brush_px=value.brush_px)
@@ -165,7 +174,8 @@ class Window(QMainWindow):
         self.first_run = FirstRunPage(entries, samples_folder(), self.scope.lanes, self._theme)
         self.stack = QStackedWidget()
         self.messages = MessageArea(self._theme, self.stack)
-        self.page = CanvasPage(self.canvas, self.messages)
+        self.notice = PictureNotice(self.session, self._theme)
+        self.page = CanvasPage(self.canvas, self.messages, self.notice)
         self.stack.addWidget(self.first_run)
         self.stack.addWidget(self.page)
         self.setCentralWidget(self.stack)
@@ -240,7 +250,7 @@ class Window(QMainWindow):
         self._view_soon.setSingleShot(True)
         self._view_soon.setInterval(VIEW_KEPT_AFTER_MS)
         self._view_soon.timeout.connect(self._keep_view)
-        TextGuard(canvas, self)
+        KeyGuard(canvas, self)
         # One key with two meanings needs its release too, which an action does not give.
         self._peek_key = QShortcut(QKeySequence(PEEK_KEY), self)
         self._peek_key.setAutoRepeat(False)
@@ -427,6 +437,11 @@ class Window(QMainWindow):
         # Not at once: when there is nothing to wait for, this is called from within closeEvent, and Qt
         # closes no window that is being closed.
         QTimer.singleShot(0, self, self.close)
+
+    def _first_size(self) -> QSize:
+        """As large as is comfortable, but with its frame on the screen."""
+        room = self.screen().availableSize() - QSize(0, FRAME_PX)
+        return self.sizeHint().boundedTo(room).expandedTo(self.minimumSize())
 
     def sizeHint(self) -> QSize:
         return QSize(1440, 900)

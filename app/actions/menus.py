@@ -110,6 +110,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "view.score",
             LINE,
             "view.panels",
+            "view.next-area",
             "view.full-screen",
         ),
     ),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtWidgets import QDockWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDockWidget, QWidget
 
 from app.actions.action import Action, Scope, with_image
 from app.document import LayerOptions
@@ -56,6 +57,33 @@ def toggle_panels(scope: Scope) -> None:
         dock.setVisible(show)
 
 
+def next_area(scope: Scope) -> None:
+    """Move the keyboard's focus from the picture to the first panel, on to the next, and back."""
+    focus = scope.window.focusWidget()
+    panels = [dock.widget() for dock in scope.window.findChildren(QDockWidget) if dock.isVisible()]
+    areas: list[QWidget] = [scope.canvas, *panels]
+    here = next((a for a in areas if focus is not None and (a is focus or a.isAncestorOf(focus))), areas[-1])
+    at = areas.index(here)
+    for area in (*areas[at + 1 :], *areas[: at + 1]):
+        target = _first_in(area)
+        if target is not None:
+            target.setFocus(Qt.FocusReason.TabFocusReason)
+            return
+
+
+def _first_in(area: QWidget) -> QWidget | None:
+    """What takes the focus first in an area, by keyboard."""
+    candidate = area
+    while True:
+        takes = candidate.focusPolicy() & Qt.FocusPolicy.TabFocus == Qt.FocusPolicy.TabFocus
+        inside = candidate is area or area.isAncestorOf(candidate)
+        if takes and inside and candidate.isEnabled() and candidate.isVisible():
+            return candidate
+        candidate = candidate.nextInFocusChain()
+        if candidate is area:
+            return None
+
+
 def toggle_full_screen(scope: Scope) -> None:
     window = scope.window
     if window.isFullScreen():
@@ -99,5 +127,6 @@ ACTIONS = (
         lambda scope: scope.layers.options.score_visible,
     ),
     Action("view.panels", "Side panels", toggle_panels, ("Tab",), "panel"),
+    Action("view.next-area", "Go to the next panel", next_area, ("F6",)),
     Action("view.full-screen", "Full screen", toggle_full_screen, ("F11",)),
 )

@@ -57,7 +57,7 @@ class ImagesPanel(QWidget):
         self.list.setModel(self.filter)
         self.list.setItemDelegate(ImageDelegate(theme, self.list))
         self.list.setUniformItemSizes(True)
-        self.list.setMinimumHeight(120)
+        self.list.setMinimumHeight(60)  # a row: a small screen is to hold all panels
         self.list.setMouseTracking(True)
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

@@ -179,9 +179,9 @@ class PredictionPanel(QWidget):
         if document is None:
             return ""
         if document.record.reason:
-            return f"Not analysed: {document.record.reason}"
+            return "Not analysed; the reason stands over the picture."
         if document.frozen is not None:
-            return "Approved: the mask is frozen. Reopen it (Review, Reopen) to move the threshold."
+            return "Approved, so the mask is frozen. Reopen it to move the threshold."
         if document.prediction is None:
             return "Not predicted yet."
         prediction = document.prediction

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,6 @@ from crackcore.domain.image_record import ImageRecord, Review, Threshold
 from crackcore.domain.project import Project, ViewState
 from crackcore.errors import PhotoMissing, ProjectChangedElsewhere, ProjectDamaged
 from crackcore.names import shown_name
-from crackcore.progress import Progress
 
 if TYPE_CHECKING:
     from crackcore.domain.prediction import Prediction
