@@ -33,6 +33,7 @@ from app.actions.action import Scope
 from app.actions.menus import PEEK_KEY, ActionSet
 from app.actions.view import set_layers, toggle_overlay
 from app.canvas import CanvasView
+from app.canvas.coming import ComingPicture
 from app.dialogs.ask import Ask
 from app.document import Document, LayerOptions
 from app.editing import ToolBox
@@ -111,12 +112,15 @@ class CanvasPage(QWidget):
     Neither ever moves the picture.
     """
 
-    def __init__(self, canvas: CanvasView, messages: MessageArea, notice: PictureNotice) -> None:
+    def __init__(
+        self, canvas: CanvasView, coming: ComingPicture, messages: MessageArea, notice: PictureNotice
+    ) -> None:
         super().__init__()
         self._messages = messages
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(canvas, 0, 0)
+        layout.addWidget(coming, 0, 0)
         layout.addWidget(notice, 0, 0, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignHCenter)
 
 
@@ -175,7 +179,8 @@ class Window(QMainWindow):
         self.stack = QStackedWidget()
         self.messages = MessageArea(self._theme, self.stack)
         self.notice = PictureNotice(self.session, self._theme)
-        self.page = CanvasPage(self.canvas, self.messages, self.notice)
+        self.coming = ComingPicture(self.canvas)
+        self.page = CanvasPage(self.canvas, self.coming, self.messages, self.notice)
         self.stack.addWidget(self.first_run)
         self.stack.addWidget(self.page)
         self.setCentralWidget(self.stack)
@@ -238,6 +243,7 @@ class Window(QMainWindow):
         session.left.connect(self._left)
         session.project_changed.connect(self._project_changed)
         session.document_changed.connect(self._document_changed)
+        session.loading_changed.connect(self._loading_changed)
         session.record_changed.connect(lambda image_id: self._refresh())
         session.records_changed.connect(self._refresh)
         session.images_changed.connect(self._refresh)
@@ -293,7 +299,19 @@ class Window(QMainWindow):
                 self.canvas.set_view_state(view)
         if document is not None:
             self._view_soon.start()
+        if not self.session.is_loading:
+            self.coming.hide()
         self._refresh()
+
+    def _loading_changed(self) -> None:
+        """A picture on its way is shown by its thumbnail at once."""
+        session = self.session
+        thumbnail = self.images.model.thumbnails.kept(session.shown_id) if session.is_loading else None
+        if thumbnail is None or self.canvas.is_in_gesture:
+            self.coming.hide()
+        else:
+            record = session.record(session.shown_id)
+            self.coming.show_for(thumbnail, (record.height_px, record.width_px))
 
     def _undo_moved(self, index: int) -> None:
         self._refresh()

@@ -37,8 +37,11 @@ class Scope:
 
     @property
     def document(self) -> Document | None:
-        """The image that is shown, if its pixels are there."""
-        document = self.session.document
+        """The image that is shown, if its pixels are there and no other one is on its way.
+
+        Else a key would change a picture that is covered by the next one's thumbnail.
+        """
+        document = None if self.session.is_loading else self.session.document
         return document if document is not None and document.is_loaded else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.actions.action import Action, Scope, with_project, with_writable_image
+from app.actions.action import Action, Scope, with_project, with_writable_image, with_writable_project
 from app.messages import Kind, Message
 from crackcore.domain.image_record import Review
 
@@ -63,6 +63,11 @@ def can_approve(scope: Scope) -> bool:
     )
 
 
+def can_go_on(scope: Scope) -> bool:
+    """Also while the next picture is being opened: then it is said that it is."""
+    return with_writable_image(scope) or (with_writable_project(scope) and scope.session.is_loading)
+
+
 ACTIONS = (
     Action(
         "review.approve-next",
@@ -70,7 +75,7 @@ ACTIONS = (
         approve_and_next,
         ("Return", "Enter"),
         "approve",
-        with_writable_image,
+        can_go_on,
     ),
     Action("review.approve", "Approve", approve, ("Ctrl+Return",), "", can_approve),
     Action("review.reopen", "Reopen", reopen, ("Ctrl+Backspace",), "reopen", is_approved),

@@ -116,6 +116,11 @@ class CanvasView(QWidget):
         self._all_changed()
 
     @property
+    def is_in_gesture(self) -> bool:
+        """Whether a mouse button is held that draws or moves."""
+        return self._gesture is not None
+
+    @property
     def layers(self) -> LayerOptions:
         return self._layers
 

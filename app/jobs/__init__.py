@@ -3,7 +3,7 @@
 Why so: four lanes, each the only owner of something. The GUI thread owns every QObject, document
 and mask; `device` (one thread) owns torch; `disk` (one thread) owns the project file and its
 journal, because HDF5 has one lock for the whole process and the window must never stand in that
-queue; `cpu` (two threads) owns nothing. No lane waits for another.
+queue; `cpu` (three threads) owns nothing. No lane waits for another.
 """
 
 from app.jobs.job import Job

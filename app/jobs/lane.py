@@ -113,7 +113,8 @@ class Lanes(QObject):
         super().__init__(parent)
         self.device = Lane("device", 1, self, niceness=5)
         self.disk = Lane("disk", 1, self)
-        self.cpu = Lane("cpu", 2, self)
+        # A thumbnail and a picture that is read ahead may be under way when a click asks for another.
+        self.cpu = Lane("cpu", 3, self)
         self._when_idle: list[Callable[[], None]] = []
         for lane in self.all:
             lane.changed.connect(self._lane_changed)

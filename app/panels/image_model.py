@@ -51,7 +51,7 @@ def name_of(record: ImageRecord) -> str:
 class Thumbnails(QObject):
     """Reads thumbnails on the cpu lane, the one asked for last first, one at a time.
 
-    Why one: the cpu lane has two threads, and the picture that a click asks for must find one free.
+    Why one: the cpu lane has three threads, and the picture that a click asks for must find one free.
     """
 
     def __init__(
@@ -84,6 +84,10 @@ class Thumbnails(QObject):
             # Not at once: a list that is being painted asks for a screenful, best read top down.
             QTimer.singleShot(0, self, self._next)
         return None
+
+    def kept(self, image_id: str) -> QPixmap | None:
+        """The thumbnail if it is there; nothing is put on order."""
+        return self._pixmaps.get(image_id)
 
     def forget(self, image_id: str) -> None:
         self._pixmaps.pop(image_id, None)

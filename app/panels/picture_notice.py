@@ -30,6 +30,7 @@ class PictureNotice(QLabel):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAccessibleName("State of the picture")
         session.document_changed.connect(self._follow)
+        session.loading_changed.connect(self._refresh)
         theme.changed.connect(self._dress)
         self._dress()
         self._follow()
@@ -45,7 +46,9 @@ class PictureNotice(QLabel):
         self._refresh()
 
     def _refresh(self) -> None:
-        text = "" if self._document is None else notice_text(self._document)
+        # While another picture is on its way, its thumbnail may be what is seen.
+        hushed = self._document is None or self._session.is_loading
+        text = "" if hushed or self._document is None else notice_text(self._document)
         self.setText(text)
         self.setVisible(bool(text))
 

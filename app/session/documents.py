@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from app.document import Document
 from crackcore.domain.image_record import ImageRecord
@@ -47,6 +47,10 @@ class Documents:
             if image_id != keep and may_go(image_id):
                 document.release()
                 total -= _bytes(document.record)
+
+    def fit(self, records: Iterable[ImageRecord]) -> bool:
+        """Whether the pixels of these pictures may be in memory together."""
+        return sum(map(_bytes, records)) <= self._limit_bytes()
 
     def forget(self, image_id: str) -> None:
         document = self._documents.pop(image_id, None)

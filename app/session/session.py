@@ -261,6 +261,7 @@ class Session(QObject):
             lane.cancel_all()
         self.lanes.disk.cancel_older("open")  # what is not open yet is not waited for
         self.predicting.stop()
+        self.showing.stop_loading()
         if self.approving.is_busy:
             self.approving.when_idle(self.leave)
             return
