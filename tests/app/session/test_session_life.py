@@ -415,7 +415,7 @@ def test_a_project_that_somebody_else_saved_is_only_read_from_then_on(
         assert np.array_equal(app.session.document.hand, before)
 
 
-def test_a_project_opened_twice_in_a_hurry_is_not_locked_by_itself(qtbot, own_state, tmp_path):
+def test_a_project_opened_twice_in_a_hurry_is_not_locked_by_itself(qtbot, own_state, tmp_path, monkeypatch):
     pictures(tmp_path / "one", 1)
     pictures(tmp_path / "two", 1)
     places = []
@@ -425,9 +425,21 @@ def test_a_project_opened_twice_in_a_hurry_is_not_locked_by_itself(qtbot, own_st
             app.settle()
             places.append(app.session.path)
     one, two = places
-    with running(qtbot, own_state) as app:
+    begun, go = threading.Event(), threading.Event()
+    really = ProjectStore.open.__func__
+
+    def deaf(cls, path, *, read_only=False, progress=None):
+        store = really(cls, path, read_only=read_only)  # hears of no cancelling
+        begun.set()
+        go.wait(20)
+        return store
+
+    with running(qtbot, own_state) as app, monkeypatch.context() as patch:
+        patch.setattr(ProjectStore, "open", classmethod(deaf))
         app.session.open_project(one)
+        app.until(begun.is_set)
         app.session.open_project(two)
+        go.set()
         app.session.open_project(one)
         app.session.open_project(one)  # a double click
         app.until_shown()
@@ -468,15 +480,13 @@ def test_leaving_while_a_project_is_being_opened_leaves_no_lock(qtbot, own_state
 def test_what_was_pointed_at_is_forgotten_when_the_project_does_not_open(qtbot, own_state, tmp_path):
     folder = tmp_path / "wall"
     pictures(folder, 3)
-    with running(qtbot, own_state, [folder / "wall 0.png"]) as app:
-        app.until_shown()
-        place = app.session.path
+    picture(tmp_path / "other" / "one.png")
     broken = tmp_path / "broken.crackscope"
     broken.write_bytes(b"nothing of the kind")
     with running(qtbot, own_state) as app:
         app.session.open_project(broken, with_pictures=tuple(sorted(folder.glob("*.png"))))
         app.until(lambda: any("was not opened" in text for text in app.texts()))
-        app.session.open_project(place)
+        app.session.intake.open_paths([tmp_path / "other"])
         app.until_shown()
         app.settle()
         assert not any("more than the project" in m.text for m in app.told), [m.text for m in app.told]
