@@ -79,9 +79,10 @@ def _first_in(area: QWidget) -> QWidget | None:
         inside = candidate is area or area.isAncestorOf(candidate)
         if takes and inside and candidate.isEnabled() and candidate.isVisible():
             return candidate
-        candidate = candidate.nextInFocusChain()
-        if candidate is area:
+        following = candidate.nextInFocusChain()
+        if following is None or following is area:
             return None
+        candidate = following
 
 
 def toggle_full_screen(scope: Scope) -> None:

@@ -29,9 +29,8 @@ def export_job(request: ExportRequest) -> Job:
     """
 
     def work(progress: Progress) -> ExportReport:
-        from crackcore.projects.store import ProjectStore
-
         from crackcore.exports import export, images_of
+        from crackcore.projects.store import ProjectStore
 
         store = ProjectStore.open(request.project, read_only=True)
         try:
