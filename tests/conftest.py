@@ -30,6 +30,8 @@ from hypothesis import HealthCheck, settings
 from crackcore.arrays import RgbImage
 
 if TYPE_CHECKING:
+    from golden_networks import Golden
+
     from crackcore.models.catalogue import InstalledModel
 
 NIGHTLY = os.environ.get("CRACKSCOPE_NIGHTLY") == "1"
@@ -132,6 +134,14 @@ def shared(repository: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no reference data at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def golden(shared: Path) -> Golden:
+    """The values of the published implementations."""
+    from golden_networks import Golden
+
+    return Golden(shared)
 
 
 @pytest.fixture(scope="session")

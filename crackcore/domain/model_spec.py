@@ -25,7 +25,10 @@ class ModelSpec:
     """Everything needed to use a model file, and what its numbers rest on.
 
     `architecture` names an entry of the catalogue, `arguments` go to its constructor.
-    `activation` says how outputs become scores: "softmax" (last of two channels) or "sigmoid".
+    `activation` says how outputs become scores: "softmax" (last of two channels), "sigmoid", or
+    "none" (they are scores already). `source_sha256` is the digest of the file that the weights
+    were imported from, "" for our own. `refinement` names what is done to the score afterwards
+    ("" or a name of `crackcore.refinement`).
     `threshold` is the score (0..1) at which the model was measured. `scores` holds measured
     figures by data set, `training_data` one row per set with its licence.
     """
@@ -42,6 +45,8 @@ class ModelSpec:
     threshold: float = 0.5
     licence: str = ""
     source: str = ""
+    source_sha256: str = ""
+    refinement: str = ""
     summary: str = ""
     training_data: tuple[dict[str, Any], ...] = ()
     scores: dict[str, Any] = field(default_factory=dict)

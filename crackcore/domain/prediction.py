@@ -15,6 +15,8 @@ class PredictSettings:
     device: str = "auto"
     tile_px: int = 0  # 0: what the model's spec says
     overlap_px: int = -1  # -1: what the model's spec says
+    precision: str = "auto"  # auto | float32 | bfloat16; auto takes bfloat16 where a trial shows a gain
+    result_scale: int = 1  # score pixels along one photo pixel: 1, or the architecture's output_scale
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,25 @@ from typing import Any
 
 from crackcore.domain.model_spec import ModelSpec
 from crackcore.errors import ModelFileDamaged, UnknownModel
+from crackcore.models.architectures import OWN, Architecture
 from crackcore.names import shown_name
 from crackcore.plugins import nearest, resolve, table
 from crackcore.resources import model_folders
 
 log = logging.getLogger(__name__)
 
-ARCHITECTURES = {
-    "cgnet_m3n21": "crackcore.models.cgnet:build",
+ARCHITECTURES = {own.name: own.entry for own in OWN}
+OTHER_NAMES: dict[str, tuple[str, dict[str, Any]]] = {
+    "cgnet": ("cgnet_m3n21", {}),
+    "dbpn_x4_stage4": ("dbpn", {"scale": 4, "stages": 4}),
+    "dbpn_x4_stage6": ("dbpn", {"scale": 4, "stages": 6}),
+    "unet16_pixel_shuffle": ("unet16", {"decoder": "pixel_shuffle"}),
+    "pspnet_resnet34": ("pspnet", {}),
+    "kbpn_x4_stage4_k7to21": ("kbpn", {}),
+    "cssr_joint_dbpn6_unet16": ("cssr", {"stages": 6, "segmentation": "unet16"}),
+    "csbsr_joint_kbpn_pspnet": ("csbsr", {"segmentation": "pspnet"}),
 }
-RETIRED: dict[str, str] = {"cgnet": "cgnet_m3n21"}
-"""Names that other programs use, and their heirs here."""
+"""Names that publications and other programs use: our name, and the arguments they stand for."""
 
 DEFAULT_MODEL = "cgnet-open"
 _MAX_HEADER = 16 * 1024 * 1024
@@ -50,16 +58,30 @@ def architectures() -> dict[str, str]:
     return table("crackcore.architectures", ARCHITECTURES)
 
 
+def known_architecture(name: str) -> tuple[Architecture, dict[str, Any]]:
+    """What is known about an architecture, and the arguments that this name stands for.
+
+    Takes our names, published ones and those of installed packages (of which only the entry is
+    known). Raises UnknownModel with the nearest known names.
+    """
+    known = architectures()
+    name, arguments = OTHER_NAMES.get(name, (name, {}))
+    if name not in known:
+        raise UnknownModel(name, nearest(name, [*known, *OTHER_NAMES]), what="architecture")
+    for own in OWN:
+        if own.name == name and own.entry == known[name]:
+            return own, dict(arguments)
+    return Architecture(name, known[name], title=name), dict(arguments)
+
+
 def create_network(name: str, **arguments: Any) -> Any:
     """The network of this architecture, with its start weights, as a torch module.
 
-    Raises UnknownModel with the nearest known names.
+    `name` is one of ours or a published one ("dbpn_x4_stage4"), whose arguments it then brings;
+    explicit `arguments` win over those. Raises UnknownModel with the nearest known names.
     """
-    known = architectures()
-    name = RETIRED.get(name, name)
-    if name not in known:
-        raise UnknownModel(name, nearest(name, known), what="architecture")
-    return resolve(known[name])(**arguments)
+    architecture, brought = known_architecture(name)
+    return resolve(architecture.entry)(**{**brought, **arguments})
 
 
 def read_spec(path: Path) -> ModelSpec:

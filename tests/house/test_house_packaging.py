@@ -23,7 +23,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 README = (ROOT / "README.md").read_text(encoding="utf-8") if (ROOT / "README.md").exists() else ""
 RUN, DEV = PROJECT["dependencies"], PROJECT["optional-dependencies"]["dev"]
 IMPORT_NAMES = {
-    "opencv-python-headless": "cv2",
+    "opencv-contrib-python-headless": "cv2",
     "scikit-image": "skimage",
     "pillow": "PIL",
     "pyside6-essentials": "PySide6",

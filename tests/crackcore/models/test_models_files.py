@@ -125,10 +125,12 @@ def test_a_broken_file_does_not_hide_the_others(saved: Path, caplog: pytest.LogC
     assert "a-broken" in caplog.text
 
 
-def test_retired_names_lead_to_their_heirs() -> None:
-    for old, new in catalogue.RETIRED.items():
-        assert new in catalogue.ARCHITECTURES
-        assert type(create_network(old)) is type(create_network(new))
+def test_other_names_lead_to_our_architectures() -> None:
+    for name, (ours, arguments) in catalogue.OTHER_NAMES.items():
+        found, brought = catalogue.known_architecture(name)
+        assert found.name == ours
+        assert found.outputs
+        assert brought == arguments
 
 
 def test_the_cpu_is_always_there() -> None:
