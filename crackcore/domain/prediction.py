@@ -30,3 +30,8 @@ class Prediction:
     settings: PredictSettings = PredictSettings()
     seconds: float = 0.0
     made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def scale(self) -> int:
+        """Score values along one photo pixel: `score` is (H * scale, W * scale)."""
+        return self.settings.result_scale

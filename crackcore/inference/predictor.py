@@ -7,29 +7,35 @@ NotAnalysed. Out of memory halves the tile and goes on, then falls back to the C
 from __future__ import annotations
 
 import logging
+import math
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
-from crackcore.arrays import RgbImage, ScoreMap, read_only
-from crackcore.domain.model_spec import ModelSpec, Preprocessing
+from crackcore.arrays import RgbImage, read_only
+from crackcore.domain.model_spec import ModelSpec
 from crackcore.domain.prediction import Prediction, PredictSettings
-from crackcore.errors import DeviceLost, NotAnalysed, OutOfDeviceMemory
+from crackcore.errors import DeviceLost, NotAnalysed, OutOfDeviceMemory, UnknownModel
+from crackcore.inference.network_input import network_input
+from crackcore.inference.network_output import Wanted, score_of_logits, values_of
 from crackcore.inference.tiling import BandSum, plan_tiles
 from crackcore.models import devices
-from crackcore.models.folding import folded
+from crackcore.models.architectures import Architecture
+from crackcore.models.catalogue import known_architecture
+from crackcore.models.deploy import DeployForm, deploy_form
 from crackcore.models.model_files import load_network
 from crackcore.progress import Progress, unheard
 
 if TYPE_CHECKING:
     from crackcore.models.catalogue import InstalledModel
+
+__all__ = ["Predictor", "network_input", "score_of_logits"]
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +54,18 @@ class Predictor:
         model_sha256: str = "",
         device: devices.Device | None = None,
         threads: int | None = None,
+        reload: Callable[[], nn.Module] | None = None,
     ) -> None:
+        """`reload` gives the network again, for another precision than the first that is used; else
+        the network itself is kept in memory for that."""
         self.spec = spec
         self.model_sha256 = model_sha256
         self.device = device or devices.cpu()
         self._threads = threads or devices.usable_cores()
-        placed = folded(network.eval()).to(self.device.torch_device)
-        self._network: nn.Module = placed.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._architecture, self.output_scale = _known(spec)
+        self._multiple_px = math.lcm(max(1, spec.multiple_px), self._architecture.multiple_px)
+        self._reload = reload or (lambda: network)
+        self._forms = {"float32": self._placed(deploy_form(network))}
 
     @classmethod
     def for_model(
@@ -71,6 +82,7 @@ class Predictor:
             model_sha256=model.sha256,
             device=devices.choose_device(device),
             threads=threads,
+            reload=lambda: load_network(model),
         )
         predictor._trial()
         return predictor
@@ -80,16 +92,80 @@ class Predictor:
     ) -> Prediction:
         """The score map of a picture, uint8 (H, W), and what made it.
 
-        `pixels` is uint8 (H, W, 3) RGB of any size from 1 px. Raises NotAnalysed when any value is
-        NaN or Inf, OutOfDeviceMemory when even small tiles on the CPU do not fit, Cancelled.
+        `pixels` is uint8 (H, W, 3) RGB of any size from 1 px. A network that enlarges the picture s
+        times (`output_scale`) finds s x s scores in every photo pixel: with `settings.result_scale`
+        of s the map is (H s, W s); with 1 it is (H, W), each score the mean of those in its pixel,
+        so that a crack thinner than a pixel lowers the score there. The settings in the answer say
+        what was really done (tile, precision, scale; a scale that the network does not have is 1).
+        Raises NotAnalysed when any value is NaN or Inf, or the network finds no cracks by itself,
+        OutOfDeviceMemory when even small tiles on the CPU do not fit, Cancelled.
         """
+        if not self._architecture.finds_cracks:
+            raise NotAnalysed(
+                f'"{self.spec.name}" enlarges photos and finds no cracks by itself.',
+                hint="Use another model.",
+            )
         started = time.perf_counter()
-        tile = settings.tile_px or self.spec.tile_px
-        overlap = self.spec.overlap_px if settings.overlap_px < 0 else settings.overlap_px
+        scale = self.output_scale if settings.result_scale == self.output_scale else 1
+        (score,), used = self._bands(pixels, [self._score_wanted(scale)], settings, progress)
+        return Prediction(
+            score=read_only(score),
+            model=self.spec.name,
+            model_sha256=self.model_sha256,
+            device=f"{self.device.label} ({self.device.why})" if self.device.why else self.device.label,
+            settings=replace(used, result_scale=scale),
+            seconds=time.perf_counter() - started,
+        )
+
+    def maps(
+        self,
+        pixels: RgbImage,
+        names: Sequence[str],
+        settings: PredictSettings = PredictSettings(),
+        progress: Progress = unheard,
+    ) -> dict[str, NDArray[np.uint8]]:
+        """Other outputs of the network, to be looked at, by the names in `Architecture.maps`.
+
+        Maps of scores are uint8 (H s, W s), 255 for certainty; pictures are uint8 RGB (H s, W s, 3);
+        s is `output_scale`, whatever `settings.result_scale` says. Raises as `predict` does, and
+        ValueError for a name that the network does not have.
+        """
+        kinds = {m.name: m.kind for m in self._architecture.maps}
+        wanted = []
+        for name in names:
+            if name not in kinds:
+                raise ValueError(f"{self.spec.architecture} has no map called {name!r}")
+            turn = (
+                ("softmax" if self.spec.activation == "softmax" else "sigmoid")
+                if kinds[name] == "logit"
+                else "none"
+            )
+            wanted.append(Wanted(name, turn, self.output_scale, 3 if kinds[name] == "picture" else 0))
+        found, _ = self._bands(pixels, wanted, settings, progress)
+        return dict(zip(names, found, strict=True))
+
+    # ------------------------------------------------------------------ one picture
+
+    def _score_wanted(self, scale: int) -> Wanted:
+        return Wanted(
+            self._architecture.score or self._form(PredictSettings()).score, self.spec.activation, scale
+        )
+
+    def _bands(
+        self, pixels: RgbImage, wanted: Sequence[Wanted], settings: PredictSettings, progress: Progress
+    ) -> tuple[list[NDArray[np.uint8]], PredictSettings]:
+        """Every wished output for the whole picture, with the settings that were really used."""
+        finer = (
+            2 if self.output_scale > 1 else 1
+        )  # 4 x 4 times the values: half the side, still twice the work
+        tile = settings.tile_px or self.spec.tile_px // finer
+        overlap = self.spec.overlap_px // finer if settings.overlap_px < 0 else settings.overlap_px
         while True:
             try:
-                score = self._score(pixels, tile, min(overlap, tile // 2), progress)
-                break
+                shared = min(overlap, tile // 2)
+                found = self._tiled(pixels, wanted, tile, shared, settings, progress)
+                precision = self._precision(settings)
+                return found, replace(settings, tile_px=tile, overlap_px=shared, precision=precision)
             except (torch.OutOfMemoryError, MemoryError) as error:
                 tile = self._smaller(tile, error)
             except RuntimeError as error:
@@ -99,23 +175,19 @@ class Predictor:
                     self._to_cpu(f"{self.device.label} stopped answering")
                 else:
                     raise
-        return Prediction(
-            score=read_only(score),
-            model=self.spec.name,
-            model_sha256=self.model_sha256,
-            device=f"{self.device.label} ({self.device.why})" if self.device.why else self.device.label,
-            settings=replace(settings, tile_px=tile, overlap_px=min(overlap, tile // 2)),
-            seconds=time.perf_counter() - started,
-        )
 
-    # ------------------------------------------------------------------ one picture
-
-    def _score(self, pixels: RgbImage, tile_px: int, overlap_px: int, progress: Progress) -> ScoreMap:
+    def _tiled(
+        self,
+        pixels: RgbImage,
+        wanted: Sequence[Wanted],
+        tile_px: int,
+        overlap_px: int,
+        settings: PredictSettings,
+        progress: Progress,
+    ) -> list[NDArray[np.uint8]]:
         height, width = pixels.shape[:2]
-        plan = plan_tiles(
-            height, width, tile_px=tile_px, overlap_px=overlap_px, align_px=self.spec.multiple_px
-        )
-        band = BandSum(height, width, plan)
+        plan = plan_tiles(height, width, tile_px=tile_px, overlap_px=overlap_px, align_px=self._multiple_px)
+        bands = [BandSum(height, width, plan, scale=w.scale, channels=w.channels) for w in wanted]
         done = 0
         progress(0, plan.count)
         threads_before = torch.get_num_threads()
@@ -123,36 +195,65 @@ class Predictor:
         try:
             for row in range(len(plan.rows)):
                 for box in plan.row_boxes(row):
-                    band.add(box, self._tile_score(pixels[box.slices]))
+                    values = self._tile_values(pixels[box.slices], wanted, settings)
+                    for band, here in zip(bands, values, strict=True):
+                        band.add(box, here)
                     done += 1
                     progress(done, plan.count)
-                band.finish_row(row)
+                for band in bands:
+                    band.finish_row(row)
         finally:
             torch.set_num_threads(threads_before)
-        return band.score
+        return [band.score for band in bands]
+
+    def _tile_values(
+        self, pixels: RgbImage, wanted: Sequence[Wanted], settings: PredictSettings = PredictSettings()
+    ) -> list[NDArray[np.float32]]:
+        found: list[NDArray[np.float32]] = []
+        with torch.inference_mode():
+            inputs = network_input(pixels, self.spec, multiple_px=self._architecture.multiple_px)
+            inputs = inputs.to(self.device.torch_device).contiguous(memory_format=torch.channels_last)
+            outputs = self._form(settings).maps(inputs, [w.name for w in wanted])
+            size, input_size = pixels.shape[:2], tuple(inputs.shape[2:])
+            for one in wanted:
+                output = outputs.pop(one.name)
+                values = values_of(output, one, size, input_size, self.spec, self.output_scale)
+                # checked before anything is clipped or rounded, where NaN would turn into "sound"
+                if not bool(torch.isfinite(output).all()) or not bool(torch.isfinite(values).all()):
+                    raise NotAnalysed(
+                        f'"{self.spec.name}" gave values that are not numbers; the picture was not analysed.',
+                        hint="Use another model.",
+                    )
+                found.append(values.float().cpu().numpy())
+        return found
 
     def _tile_score(self, pixels: RgbImage) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            inputs = network_input(pixels, self.spec).to(self.device.torch_device)
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-            logits = main_output(self._network(inputs))
-            score = score_of_logits(logits, pixels.shape[:2], tuple(inputs.shape[2:]), self.spec)
-            # checked before anything is clipped or rounded, where NaN would turn into "sound"
-            if not bool(torch.isfinite(logits).all()) or not bool(torch.isfinite(score).all()):
-                raise NotAnalysed(
-                    f'"{self.spec.name}" gave values that are not numbers; the picture was not analysed.',
-                    hint="Use another model.",
-                )
-            return score.float().cpu().numpy()
+        return self._tile_values(pixels, [self._score_wanted(1)])[0]
 
     def _trial(self) -> None:
         ramp = np.linspace(40, 200, TRIAL_SIDE_PX, dtype=np.uint8)
         picture = np.ascontiguousarray(
             np.broadcast_to(ramp[:, None, None], (TRIAL_SIDE_PX, TRIAL_SIDE_PX, 3))
         )
-        score = self._tile_score(picture)
-        if score.shape != picture.shape[:2]:
+        if not self._architecture.finds_cracks:
+            self.maps(picture, [m.name for m in self._architecture.maps])
+        elif self._tile_score(picture).shape != picture.shape[:2]:
             raise NotAnalysed(f'"{self.spec.name}" gives maps of a wrong size.', hint="Use another model.")
+
+    # ------------------------------------------------------------------ the network in use
+
+    def _precision(self, settings: PredictSettings) -> str:
+        return "float32" if settings.precision == "auto" else settings.precision
+
+    def _form(self, settings: PredictSettings) -> DeployForm:
+        precision = self._precision(settings)
+        if precision not in self._forms:
+            self._forms[precision] = self._placed(deploy_form(self._reload(), precision=precision))
+        return self._forms[precision]
+
+    def _placed(self, form: DeployForm) -> DeployForm:
+        placed: DeployForm = form.to(self.device.torch_device)
+        return placed
 
     # ------------------------------------------------------------------ when it does not fit
 
@@ -160,11 +261,12 @@ class Predictor:
         log.warning("out of memory at a tile of %d px on %s", tile_px, self.device.label)
         if self.device.kind == "cuda":
             torch.cuda.empty_cache()
-        if tile_px > SMALLEST_TILE_PX:
-            return max(SMALLEST_TILE_PX, tile_px // 2)
+        smallest = SMALLEST_TILE_PX // self.output_scale
+        if tile_px > smallest:
+            return max(smallest, tile_px // 2)
         if self.device.kind != "cpu":
             self._to_cpu(f"{self.device.label} ran out of memory")
-            return self.spec.tile_px
+            return self.spec.tile_px // (2 if self.output_scale > 1 else 1)
         raise OutOfDeviceMemory(
             "There is not enough memory to analyse this picture.",
             hint="Close other programs, or choose a lighter model.",
@@ -173,74 +275,20 @@ class Predictor:
     def _to_cpu(self, why: str) -> None:
         log.warning("%s; going on with the CPU", why)
         try:
-            self._network = self._network.to("cpu")
+            self._forms = {name: form.to("cpu") for name, form in self._forms.items()}
         except RuntimeError as error:  # a lost device may not even give its weights back
             raise DeviceLost(f"{why}.", hint="Start the program again; it can use the CPU.") from error
         self.device = devices.cpu(why)
 
 
-# ---------------------------------------------------------------------- pixels to score
-
-
-def network_input(pixels: RgbImage, spec: ModelSpec) -> Tensor:
-    """Float32 (1, 3, h, w) for the network: enlarged, padded, ordered, normalised.
-
-    `pixels` is uint8 (H, W, 3). Enlarging is bilinear on uint8 with sizes rounded to int(x s + 0.5),
-    as the published test pipelines do. Sides are then continued by reflection, at the bottom and the
-    right, to a multiple of `spec.multiple_px` and at least `spec.minimum_px`: a network that works
-    at 1/8 of the size and is brought back to another size than 8 times its own would stretch its
-    map, by up to 7 px at the far edge.
-    """
-    before: Preprocessing = spec.preprocessing
-    if before.input_scale != 1.0:
-        size = (
-            int(pixels.shape[1] * before.input_scale + 0.5),
-            int(pixels.shape[0] * before.input_scale + 0.5),
-        )
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    more = [_padding(n, spec) for n in pixels.shape[:2]]
-    if any(more):
-        pixels = np.asarray(cv2.copyMakeBorder(pixels, 0, more[0], 0, more[1], cv2.BORDER_REFLECT), np.uint8)
-    if before.channel_order == "BGR":
-        pixels = pixels[:, :, ::-1]
-    # a copy: pictures travel read-only, which torch cannot wrap
-    values = torch.from_numpy(pixels.astype(np.float32, order="C")).permute(2, 0, 1)[None]
-    mean = torch.tensor(before.mean).view(1, 3, 1, 1)
-    std = torch.tensor(before.std).view(1, 3, 1, 1)
-    return (values * before.scale - mean) / std
-
-
-def _padding(length: int, spec: ModelSpec) -> int:
-    wanted = max(length, spec.minimum_px)
-    return -(-wanted // spec.multiple_px) * spec.multiple_px - length
-
-
-def score_of_logits(
-    logits: Tensor, size: tuple[int, ...], input_size: tuple[int, ...], spec: ModelSpec
-) -> Tensor:
-    """Scores (H, W) in 0..1 from the network's output (1, C, h, w) for a picture of `size`.
-
-    Logits are brought to the picture's size first (bilinear, align_corners False), then become
-    scores: softmax of the crack channel, or sigmoid.
-    """
-    scale = spec.preprocessing.input_scale
-    wanted = (int(size[0] * scale + 0.5), int(size[1] * scale + 0.5)) if scale != 1.0 else tuple(size)
-    if logits.shape[2:] != torch.Size(input_size):
-        logits = functional.interpolate(logits, size=input_size, mode="bilinear", align_corners=False)
-    logits = logits[:, :, : wanted[0], : wanted[1]]
-    if wanted != tuple(size):
-        logits = functional.interpolate(logits, size=tuple(size), mode="bilinear", align_corners=False)
-    if spec.activation == "softmax":
-        return torch.softmax(logits.float(), 1)[0, 1]
-    return torch.sigmoid(logits.float())[0, 0]
-
-
-def main_output(output: Any) -> Tensor:
-    """The map to use: networks with several outputs give the final one first."""
-    tensor = output[0] if isinstance(output, (tuple, list)) else output
-    if not isinstance(tensor, Tensor) or tensor.ndim != 4:
-        raise NotAnalysed("The model does not give a map.", hint="Use another model.")
-    return tensor
+def _known(spec: ModelSpec) -> tuple[Architecture, int]:
+    """What is known of the model's architecture, and how many times finer its maps are."""
+    try:
+        architecture, arguments = known_architecture(spec.architecture)
+    except UnknownModel:  # a network made by the caller; its first output counts
+        return Architecture(spec.architecture, ""), 1
+    scale = {**arguments, **spec.arguments}.get("scale", architecture.output_scale)
+    return architecture, int(scale) if architecture.output_scale > 1 else 1
 
 
 def _is_cpu_memory(error: RuntimeError) -> bool:

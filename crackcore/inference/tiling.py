@@ -82,31 +82,36 @@ class BandSum:
     """Adds weighted tiles up, one row of tiles after another, and hands out finished rows.
 
     Only the rows that the present tiles touch are kept in float32: memory grows with the picture's
-    width, not with its area.
+    width, not with its area. `scale` values lie along one pixel of the plan (a network that
+    enlarges); `channels` is 0 for a map, 3 for a picture.
     """
 
-    def __init__(self, height: int, width: int, plan: TilePlan) -> None:
-        self._height, self._width, self._plan = height, width, plan
+    def __init__(self, height: int, width: int, plan: TilePlan, *, scale: int = 1, channels: int = 0) -> None:
+        self._height, self._width, self._scale = height * scale, width * scale, scale
+        self._plan = plan
         self._top = 0
-        tallest = max(b - t for t, b in plan.rows)
-        self._sum = np.zeros((tallest, width), np.float32)
-        self._weight = np.zeros((tallest, width), np.float32)
-        self.score = np.zeros((height, width), np.uint8)
+        tallest = scale * max(b - t for t, b in plan.rows)
+        colours = (channels,) if channels else ()
+        self._sum = np.zeros((tallest, self._width, *colours), np.float32)
+        self._weight = np.zeros((tallest, self._width, *(1 for _ in colours)), np.float32)
+        self.score = np.zeros((self._height, self._width, *colours), np.uint8)
 
     def add(self, box: Box, values: NDArray[np.float32]) -> None:
-        """Add one tile's scores (0..1, shape of the box)."""
-        overlap = self._plan.overlap_px
-        down = edge_weights(box.top, box.bottom, self._height, overlap)
-        across = edge_weights(box.left, box.right, self._width, overlap)
-        weight = down[:, None] * across[None, :]
-        part = slice(box.top - self._top, box.bottom - self._top), slice(box.left, box.right)
+        """Add one tile's scores (0..1, shape of the box, `scale` times finer)."""
+        top, bottom = box.top * self._scale, box.bottom * self._scale
+        left, right = box.left * self._scale, box.right * self._scale
+        overlap = self._plan.overlap_px * self._scale
+        down = edge_weights(top, bottom, self._height, overlap)
+        across = edge_weights(left, right, self._width, overlap)
+        weight = (down[:, None] * across[None, :]).reshape(values.shape[:2] + (1,) * (values.ndim - 2))
+        part = slice(top - self._top, bottom - self._top), slice(left, right)
         self._sum[part] += values * weight
         self._weight[part] += weight
 
     def finish_row(self, row: int) -> None:
         """Write out what no later row of tiles touches, and move the band down."""
         rows = self._plan.rows
-        next_top = rows[row + 1][0] if row + 1 < len(rows) else self._height
+        next_top = rows[row + 1][0] * self._scale if row + 1 < len(rows) else self._height
         done = next_top - self._top
         total = self._sum[:done] / np.maximum(self._weight[:done], 1e-12)
         self.score[self._top : next_top] = np.rint(np.clip(total, 0, 1) * 255)
