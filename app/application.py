@@ -52,7 +52,7 @@ class Program(QObject):
     def start(self, paths: Sequence[Path] = ()) -> None:
         """Show the window; everything that takes time comes after it."""
         self.window.show()
-        QTimer.singleShot(0, self, self.session.predicting.look_for_models)
+        QTimer.singleShot(0, self, self.session.models.look_for)
         if paths:
             QTimer.singleShot(0, self, lambda: self.session.intake.open_paths(list(paths)))
 
@@ -71,7 +71,7 @@ class Program(QObject):
         if self._look_for_device and self.session.document is not None:
             self._look_for_device = False
             # torch takes a second or two to import; the picture is to be seen first.
-            QTimer.singleShot(DEVICE_ASKED_AFTER_MS, self, self.session.predicting.look_for_device)
+            QTimer.singleShot(DEVICE_ASKED_AFTER_MS, self, self.session.models.look_for_device)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -248,7 +248,7 @@ class Window(QMainWindow):
         session.records_changed.connect(self._refresh)
         session.images_changed.connect(self._refresh)
         session.predicting.changed.connect(self.actions_set.refresh)
-        session.predicting.models_changed.connect(self._refresh)
+        session.models.changed.connect(self._refresh)
         session.intake.place_wanted.connect(self._ask_for_place)
         self._settings.changed.connect(self._setting_changed)
         self._theme.changed.connect(self.actions_set.dress)

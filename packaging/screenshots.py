@@ -132,10 +132,10 @@ class Photographer:
     def prediction(self) -> None:
         self.session.intake.open_samples()
         self.until(lambda: self.session.document is not None)
-        self.until(lambda: self.session.predicting.models_known)
+        self.until(lambda: self.session.models.known)
         self.pause(0.5)
         self.settle()
-        self.until(lambda: bool(self.session.predicting.device_text))
+        self.until(lambda: bool(self.session.models.device_text))
         self.go_to("concrete_crack")
         self.window.messages.clear()
         self.window.canvas.fit()

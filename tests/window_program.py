@@ -78,7 +78,7 @@ class Running:
         self.until(shown)
 
     def until_models(self) -> None:
-        self.until(lambda: self.session.predicting.models_known)
+        self.until(lambda: self.session.models.known)
 
     def go_to(self, image_id: str) -> None:
         self.session.show(image_id)

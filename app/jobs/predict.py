@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import ctypes
-import importlib.util
-import logging
-import os
-import sys
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.jobs.job import Job
-from crackcore.arrays import RgbImage
+from app.jobs.torch_libraries import preload_torch_libraries
+from crackcore.arrays import RgbImage, read_only
 from crackcore.domain.prediction import Prediction, PredictSettings
 from crackcore.names import shown_name
 from crackcore.progress import Progress
 
 if TYPE_CHECKING:
     from crackcore.models.catalogue import InstalledModel
-
-_log = logging.getLogger(__name__)
 
 
 class WarmPredictor:
@@ -33,7 +31,27 @@ class WarmPredictor:
     def predict(
         self, installed: InstalledModel, pixels: RgbImage, settings: PredictSettings, progress: Progress
     ) -> Prediction:
-        _preload_torch_libraries()
+        prediction: Prediction = self._ready(installed, settings, progress).predict(
+            pixels, settings, progress
+        )
+        return prediction
+
+    def maps(
+        self,
+        installed: InstalledModel,
+        pixels: RgbImage,
+        names: tuple[str, ...],
+        settings: PredictSettings,
+        progress: Progress,
+    ) -> dict[str, NDArray[np.uint8]]:
+        """What the network gives beside its result; see `Predictor.maps`."""
+        maps: dict[str, NDArray[np.uint8]] = self._ready(installed, settings, progress).maps(
+            pixels, names, settings, progress
+        )
+        return maps
+
+    def _ready(self, installed: InstalledModel, settings: PredictSettings, progress: Progress) -> Any:
+        preload_torch_libraries()
         from crackcore.inference.predictor import Predictor
 
         key = (installed.sha256, settings.device)
@@ -42,8 +60,7 @@ class WarmPredictor:
             progress(0, 1, "Loading the model")
             self._predictor = Predictor.for_model(installed, settings.device)
             self._key = key
-        prediction: Prediction = self._predictor.predict(pixels, settings, progress)
-        return prediction
+        return self._predictor
 
 
 @dataclass(frozen=True)
@@ -55,13 +72,35 @@ class PredictRequest:
     model: InstalledModel = field(repr=False)
     settings: PredictSettings
     title: str
+    refinement: str = ""  # a name of crackcore.refinement.REFINEMENTS
 
 
 def predict_job(request: PredictRequest, warm: WarmPredictor, *, shown: bool = True) -> Job:
     def work(progress: Progress) -> Prediction:
-        return warm.predict(request.model, request.pixels, request.settings, progress)
+        prediction = warm.predict(request.model, request.pixels, request.settings, progress)
+        if request.refinement:
+            return refined(prediction, request.refinement, request.pixels, progress)
+        return prediction
 
     return Job(f"Predicting {shown_name(request.title)}", work, shown=shown)
+
+
+def refined(prediction: Prediction, name: str, pixels: RgbImage, progress: Progress) -> Prediction:
+    """The same prediction with a refined score, which says so in its name."""
+    from crackcore.refinement import REFINEMENTS, refine
+
+    progress(0, 1, REFINEMENTS[name])
+    started = time.perf_counter()
+    score = read_only(refine(name, prediction.score, pixels))
+    seconds = prediction.seconds + time.perf_counter() - started
+    return replace(
+        prediction, score=score, model=refined_name(prediction.model, REFINEMENTS[name]), seconds=seconds
+    )
+
+
+def refined_name(model: str, title: str) -> str:
+    """Who made a refined score: "cgnet-open + guided filter"."""
+    return f"{model} + {title[:1].lower()}{title[1:]}" if title[1:2].islower() else f"{model} + {title}"
 
 
 def read_for_prediction_job(path: Path) -> Job:
@@ -73,46 +112,3 @@ def read_for_prediction_job(path: Path) -> Job:
         return read_photo(path).pixels
 
     return Job(f"Reading {shown_name(path)}", work, shown=False)
-
-
-def models_job() -> Job:
-    def work(progress: Progress) -> list[InstalledModel]:
-        from crackcore.models.catalogue import installed_models
-
-        return installed_models()
-
-    return Job("Looking for models", work, shown=False)
-
-
-def device_job() -> Job:
-    """Which device there is. The first call imports torch, a second or two on the device lane."""
-
-    def work(progress: Progress) -> str:
-        _preload_torch_libraries()
-        from crackcore.models.devices import describe_device
-
-        return describe_device()
-
-    return Job("Looking for a graphics card", work, shown=False)
-
-
-def _preload_torch_libraries() -> None:
-    """Load torch's largest library before the import does, without holding Python's lock.
-
-    `import` (and ctypes.CDLL) hold the lock while the system links a library, half a second for this
-    one, and the window would stand still. A foreign call lets go of it, so the system's own loader
-    is called that way. Only where its name is the same everywhere: Linux.
-    """
-    if "torch" in sys.modules or not sys.platform.startswith("linux"):
-        return
-    found = importlib.util.find_spec("torch")
-    if found is None or not found.submodule_search_locations:
-        return
-    folder = Path(found.submodule_search_locations[0]) / "lib"
-    load = ctypes.CDLL(None).dlopen
-    load.restype, load.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)
-    for name in ("libc10.so", "libtorch_cpu.so"):
-        # When it does not load, the import says so, and better.
-        if (folder / name).is_file() and not load(os.fsencode(folder / name), os.RTLD_NOW | os.RTLD_LOCAL):
-            _log.info("not loaded ahead: %s", name)
-            return

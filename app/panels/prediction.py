@@ -37,7 +37,7 @@ class PredictionPanel(QWidget):
         self.models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.models.setMinimumContentsLength(14)
         self.models.setMinimumHeight(FIELD_PX)
-        self.models.activated.connect(lambda index: session.predicting.choose(self.models.itemData(index)))
+        self.models.activated.connect(lambda index: session.models.choose(self.models.itemData(index)))
         self.about = QLabel()
         self.about.setTextFormat(Qt.TextFormat.PlainText)
         self.about.setWordWrap(True)
@@ -103,7 +103,7 @@ class PredictionPanel(QWidget):
         self.high.valueChanged.connect(self._high_typed)
         session.document_changed.connect(self._follow)
         session.project_changed.connect(self._refresh)
-        session.predicting.models_changed.connect(self._refresh_models)
+        session.models.changed.connect(self._refresh_models)
         session.predicting.changed.connect(self._refresh)
         self._refresh_models()
         self._follow()
@@ -132,13 +132,13 @@ class PredictionPanel(QWidget):
         self._refresh()
 
     def _refresh_models(self) -> None:
-        predicting = self._session.predicting
+        models = self._session.models
         self.models.clear()
-        for model in predicting.models:
+        for model in models.installed:
             self.models.addItem(model.name, model.name)
-        chosen = predicting.model
+        chosen = models.chosen
         if chosen is None:
-            self.models.addItem("None installed" if predicting.models_known else "Looking for models…", "")
+            self.models.addItem("None installed" if models.known else "Looking for models…", "")
             self.models.setEnabled(False)
             self.about.setText("")
         else:

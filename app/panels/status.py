@@ -99,7 +99,7 @@ class StatusLine(QStatusBar):
         self._jobs_soon.timeout.connect(self._refresh_jobs)
         session.lanes.changed.connect(self._jobs_changed)
         session.predicting.changed.connect(self._refresh_batch)
-        session.predicting.device_changed.connect(self._refresh_device)
+        session.models.device_changed.connect(self._refresh_device)
         session.saved_changed.connect(self._refresh_saved)
         session.project_changed.connect(self._refresh_saved)
         session.document_changed.connect(self._refresh_size)
@@ -142,7 +142,7 @@ class StatusLine(QStatusBar):
         self.size_text.setToolTip("\n".join(document.photo_notes))
 
     def _refresh_device(self) -> None:
-        text = self._session.predicting.device_text
+        text = self._session.models.device_text
         self.device_text.setText(text.split(":")[0].split(",")[0] if len(text) > 48 else text)
         self.device_text.setToolTip(text)
         self.device_picture.setVisible(bool(text))

@@ -11,14 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.document import Document, ScorePlanes, score_planes
 from app.jobs import Job
-from app.jobs.predict import (
-    PredictRequest,
-    WarmPredictor,
-    device_job,
-    models_job,
-    predict_job,
-    read_for_prediction_job,
-)
+from app.jobs.predict import PredictRequest, WarmPredictor, predict_job, read_for_prediction_job
 from app.messages import Kind, Message, message_for, sentence
 from crackcore.arrays import RgbImage
 from crackcore.domain.image_record import Review, Threshold
@@ -66,70 +59,26 @@ class Predicting(QObject):
     """Belongs to the session."""
 
     changed = Signal()  # a batch began, moved on or ended; something is being predicted or not
-    models_changed = Signal()
-    device_changed = Signal()
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
-        self._warm = WarmPredictor()
+        self.warm = WarmPredictor()
         self._serials: Counter[str] = Counter()
         self._arriving: Counter[str] = Counter()
         self._singles: dict[str, Job] = {}
         self._when_models_known = False
-        self._device_asked = False
-        self.models: tuple[InstalledModel, ...] = ()
-        self.models_known = False
-        self.device_text = ""
         self.batch: Batch | None = None
-
-    # -------------------------------------------------------------- model and device
-
-    @property
-    def model(self) -> InstalledModel | None:
-        """The chosen model, or the first one installed."""
-        wish = self._session.settings.value.model
-        for model in self.models:
-            if model.name == wish:
-                return model
-        return self.models[0] if self.models else None
-
-    def choose(self, name: str) -> None:
-        self._session.settings.set("model", name)
-        self.models_changed.emit()
-
-    def look_for_models(self) -> None:
-        job = models_job()
-        job.succeeded.connect(self._models_came)
-        job.failed.connect(self._session.tell_error)
-        self._session.lanes.cpu.submit(job, replaces="models")
-
-    def look_for_device(self) -> None:
-        """Imports torch on the device lane, so only once there is something to predict."""
-        if self._device_asked:
-            return
-        self._device_asked = True
-        job = device_job()
-        job.succeeded.connect(self._device_came)
-        job.failed.connect(self._session.tell_error)
-        self._session.lanes.device.submit(job)
-
-    def _models_came(self, models: list[InstalledModel]) -> None:
-        self.models, self.models_known = tuple(models), True
-        self.models_changed.emit()
-        if self._when_models_known:
-            self._when_models_known = False
-            self.predict_new_when_possible()
-
-    def _device_came(self, text: str) -> None:
-        self.device_text = text
-        self.device_changed.emit()
+        session.models.changed.connect(self._models_changed)
 
     # -------------------------------------------------------------- wishes
 
     @property
     def can_predict(self) -> bool:
-        return self.model is not None and self._session.is_open and not self._session.read_only
+        session = self._session
+        model = session.models.chosen
+        finds = model is not None and session.models.finds_cracks(model)
+        return finds and session.is_open and not session.read_only
 
     def is_predicting(self, image_id: str) -> bool:
         return image_id in self._singles
@@ -165,7 +114,7 @@ class Predicting(QObject):
         ids = tuple(r.id for r in images if r.review in (Review.NEW, Review.FAILED))
         if not ids:
             ids = tuple(r.id for r in images if r.review is not Review.APPROVED)
-            model = self.model
+            model = session.models.chosen
             if ids and model is not None:
                 session.tell(
                     Message(
@@ -181,9 +130,10 @@ class Predicting(QObject):
 
     def predict_new_when_possible(self) -> None:
         """For the samples: begin by itself, as soon as the models are known."""
-        if not self.models_known:
+        models = self._session.models
+        if not models.known:
             self._when_models_known = True
-        elif self.model is not None and not self._session.read_only:
+        elif self.can_predict:
             ids = tuple(r.id for r in self._session.project.images if r.review is Review.NEW)
             here = self._session.shown_id
             self._start(tuple(sorted(ids, key=lambda i: i != here)))
@@ -207,22 +157,31 @@ class Predicting(QObject):
         self._serials.clear()
         self._when_models_known = False
 
+    def _models_changed(self) -> None:
+        if self._when_models_known and self._session.models.known:
+            self._when_models_known = False
+            self.predict_new_when_possible()
+
     def _has_model(self) -> bool:
-        if self.model is not None:
+        models = self._session.models
+        model = models.chosen
+        if model is None and models.known:
+            text = "No model is installed. Import one: Model, Import a model."
+        elif model is None:
+            text = "The models are still being looked up; try again in a moment."
+        elif not models.finds_cracks(model):
+            text = f"{model.name} enlarges pictures and finds no cracks by itself. Choose another model."
+        else:
             return True
-        text = (
-            "No model is installed. Put a model file (.safetensors) into the models folder."
-            if self.models_known
-            else "The models are still being looked up; try again in a moment."
-        )
         self._session.tell(Message(text, Kind.WARNING, key="no-model"))
         return False
 
     # -------------------------------------------------------------- one image
 
     def _submit(self, image_id: str, pixels: RgbImage, *, shown: bool) -> Job:
-        session, model = self._session, self.model
+        session, model = self._session, self._session.models.chosen
         assert model is not None
+        value = session.settings.value
         store = session.store
         self._serials[image_id] += 1
         serial = self._serials[image_id]
@@ -230,15 +189,15 @@ class Predicting(QObject):
             image_id,
             pixels,
             model,
-            PredictSettings(device=session.settings.value.device),
+            PredictSettings(device=value.device, precision=value.precision),
             unescaped(session.record(image_id).file),
+            value.refinement,
         )
-        job = predict_job(request, self._warm, shown=shown)
+        job = predict_job(request, self.warm, shown=shown)
 
         def answered(prediction: Prediction) -> None:
-            self._device_asked = True
-            if not self.device_text and prediction.device:
-                self._device_came(prediction.device)
+            if not session.models.device_text and prediction.device:
+                session.models.device_is(prediction.device)
             if session.store is store and self._serials[image_id] == serial:
                 self._arrive(image_id, serial, prediction, model)
 
@@ -316,7 +275,7 @@ class Predicting(QObject):
 
     def _start(self, ids: tuple[str, ...]) -> None:
         self.stop_batch()
-        if ids and self.model is not None:
+        if ids and self._session.models.chosen is not None:
             self.batch = Batch(ids)
             self.changed.emit()
             self._go_on(self.batch)

@@ -15,6 +15,7 @@ from app.jobs.project import OpenedProject, close_job, create_job, open_job, res
 from app.messages import Kind, Message, Way, message_for
 from app.session.approving import Approving
 from app.session.intake import Intake
+from app.session.models import Models
 from app.session.predicting import Predicting
 from app.session.showing import Showing
 from app.session.work_stream import AfterSave, WorkStream
@@ -71,6 +72,7 @@ class Session(QObject):
         self._must_be_read = False  # something went wrong at the very end: the window stays for it
         self.showing = Showing(self)
         self.intake = Intake(self)
+        self.models = Models(self)
         self.predicting = Predicting(self)
         self.approving = Approving(self)
 

@@ -48,6 +48,24 @@ class Settings:
         "Run models on",
         choices=(("auto", "Graphics card if there is one"), ("cpu", "Processor"), ("cuda", "Graphics card")),
     )
+    precision: str = setting(
+        "auto",
+        "Precision of the model",
+        choices=(
+            ("auto", "Automatic"),
+            ("float32", "Exact (float32)"),
+            ("bfloat16", "Fast (bfloat16)"),
+        ),
+    )
+    refinement: str = setting(
+        "",
+        "Refine every new score with",
+        choices=(
+            ("", "Nothing"),
+            ("guided-filter", "Guided filter: edges as in the photo"),
+            ("crf", "CRF: whole, even cracks; slower"),
+        ),
+    )
     brush_px: int = setting(9, "Brush size at start", unit="px", low=1, high=200)
     overlay_percent: int = setting(75, "Overlay opacity at start", unit="%", low=5, high=100)
     checkpoint_s: int = setting(60, "Fold the journal into the project after", unit="s", low=10, high=3600)

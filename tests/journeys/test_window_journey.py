@@ -30,7 +30,7 @@ def folder(samples: Path, tmp_path: Path) -> Path:
 
 def _predict_all(app: Running) -> None:
     app.until_models()
-    app.session.predicting.choose("tiny")
+    app.session.models.choose("tiny")
     app.run("predict.all")
     assert app.session.predicting.batch is not None
     app.settle()

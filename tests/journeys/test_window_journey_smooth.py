@@ -24,7 +24,7 @@ def test_the_window_keeps_answering(qtbot, own_state, tmp_path, tiny_model):
     pictures(tmp_path / "wall", 3, size=SIZE)
     with running(qtbot, own_state) as app:
         app.until_models()
-        app.session.predicting.choose("tiny")
+        app.session.models.choose("tiny")
         beats = [time.perf_counter()]
         probe = QTimer()
         probe.setInterval(1)

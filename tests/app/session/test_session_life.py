@@ -147,7 +147,7 @@ def test_a_broken_picture_is_failed_with_a_reason_and_the_others_go_on(
     with running(qtbot, own_state, [folder]) as app:
         app.until_shown()
         app.until_models()
-        app.session.predicting.choose("tiny")
+        app.session.models.choose("tiny")
         app.run("predict.all")
         app.settle()
         reviews = [record.review for record in app.session.project.images]
@@ -232,7 +232,7 @@ def test_predict_all_can_be_stopped_and_keeps_what_is_done(
     with running(qtbot, own_state, [tmp_path / "wall"]) as app:
         app.until_shown()
         app.until_models()
-        app.session.predicting.choose("tiny")
+        app.session.models.choose("tiny")
         app.run("predict.all")
         app.until(lambda: app.session.predicting.batch.at == 2)
         assert "Predicting 3 of 5" in app.window.status.batch_row.text.text()
@@ -313,7 +313,7 @@ def test_a_threshold_that_joins_cracks_gets_its_map_from_the_cpu_lane(qtbot, own
     with running(qtbot, own_state, [tmp_path / "wall"]) as app:
         app.until_shown()
         app.until_models()
-        app.session.predicting.choose("tiny")
+        app.session.models.choose("tiny")
         app.run("predict.this")
         app.settle()
         document = app.session.document

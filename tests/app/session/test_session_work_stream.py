@@ -300,7 +300,7 @@ def test_predict_all_goes_on_past_pictures_that_may_not_be_followed(
     with running(qtbot, own_state, [tmp_path / "wall"]) as app:
         app.until_shown()
         app.until_models()
-        app.session.predicting.choose("tiny")
+        app.session.models.choose("tiny")
         refused = {r.id for r in app.session.project.images[1:3]}
         really = ProjectStore.photo_path
 
