@@ -7,17 +7,14 @@ and whose death is an answer.
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
 import os
-import time
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from crackcore.children import ChildEnded, ask_child
 from crackcore.errors import CrackError, ProjectDamaged, ProjectTooNew
 from crackcore.names import shown_name
 from crackcore.progress import Progress, unheard
@@ -73,56 +70,38 @@ def _refuse(path: Path, answer: str) -> None:
 
 
 def _ask_child(path: Path, size: int, progress: Progress) -> str:
-    context = multiprocessing.get_context("spawn")  # a fork would copy Qt's and torch's threads half
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(theirs, str(path)), daemon=True)
-    child.start()
-    theirs.close()
-    deadline = time.monotonic() + _PATIENCE_S + size / _SLOWEST_BYTES_PER_S
     try:
-        while not ours.poll(0.1):
-            progress(0, 0, "Inspecting a project from elsewhere")
-            if time.monotonic() > deadline:
-                return "looking through it took too long"
-        return str(ours.recv())
-    except EOFError:
-        return "looking through it ended in a crash"
-    finally:
-        ours.close()
-        if child.is_alive():
-            child.join(0.5)
-            child.kill()
-        child.join()
-        child.close()
+        return str(
+            ask_child(
+                _inspected,
+                str(path),
+                about=path,
+                patience_s=_PATIENCE_S + size / _SLOWEST_BYTES_PER_S,
+                memory_bytes=_MEMORY_BYTES,
+                note="Inspecting a project from elsewhere",
+                progress=progress,
+            )
+        )
+    except ChildEnded as end:
+        return {
+            "time": "looking through it took too long",
+            "memory": "it asks for too much memory",
+        }.get(end.how, "looking through it ended in a crash")
 
 
 # ---------------------------------------------------------------- in the child
 
 
-def _child(answer: Connection, path: str) -> None:
-    _limit_resources()
+def _inspected(report: Progress, path: str) -> str:
     try:
         with reading.open_file(Path(path)) as file:
-            text = _walk_file(file, Path(path))
+            return _walk_file(file, Path(path))
     except ProjectTooNew as error:
-        text = f"version {error.found}"
+        return f"version {error.found}"
     except CrackError as error:
         # The sentence of the boundary says nothing; what it was made from says more.
         cause = error.__cause__
-        text = f"{cause}" if isinstance(cause, Broken) else "a part of it cannot be read"
-    except MemoryError:
-        text = "it asks for too much memory"
-    answer.send(text)
-    answer.close()
-
-
-def _limit_resources() -> None:
-    with contextlib.suppress(ImportError, OSError, ValueError):  # not on Windows; partly on macOS
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-        resource.setrlimit(resource.RLIMIT_CPU, (600, 600))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        return f"{cause}" if isinstance(cause, Broken) else "a part of it cannot be read"
 
 
 class Broken(ValueError):
