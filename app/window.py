@@ -17,13 +17,9 @@ from PySide6.QtGui import (
     QShortcut,
 )
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
     QApplication,
     QDockWidget,
-    QGridLayout,
-    QLineEdit,
     QMainWindow,
-    QPlainTextEdit,
     QPushButton,
     QStackedWidget,
     QWidget,
@@ -34,15 +30,19 @@ from app.actions.menus import PEEK_KEY, ActionSet
 from app.actions.view import set_layers, toggle_overlay
 from app.canvas import CanvasView
 from app.canvas.coming import ComingPicture
+from app.canvas.key_guard import KeyGuard
 from app.dialogs.ask import Ask
 from app.document import Document, LayerOptions
 from app.editing import ToolBox
 from app.jobs import Lanes
 from app.jobs.project import PROJECT_SUFFIX
 from app.messages import Kind, Message, Way
+from app.panels.canvas_page import CanvasPage, stacked
 from app.panels.first_run import FirstRunPage
 from app.panels.images import ImagesPanel
 from app.panels.layers import LayersPanel
+from app.panels.look_at import LookAt
+from app.panels.looked_at_notice import LookedAtNotice
 from app.panels.message_area import MessageArea
 from app.panels.picture_notice import PictureNotice
 from app.panels.prediction import PredictionPanel
@@ -58,70 +58,6 @@ TAP_S = 0.25
 FRAME_PX = 40  # the title bar, which the window manager adds
 VIEW_KEPT_AFTER_MS = 700
 TOOLS = ("brush", "eraser", "fill", "polygon", "pan")
-_TYPED_INTO = (QLineEdit, QAbstractSpinBox, QPlainTextEdit)
-
-
-class KeyGuard(QObject):
-    """While a text field has the focus, plain keys belong to it and are no shortcuts.
-
-    Enter and Escape end the typing and give the keys back to the picture. Tab is a shortcut of the
-    picture only: anywhere else it moves the focus on, as it must for those who use no mouse.
-    """
-
-    def __init__(self, canvas: QWidget, parent: QObject) -> None:
-        super().__init__(parent)
-        self._canvas = canvas
-        self._watched: QWidget | None = None
-        application = QApplication.instance()
-        assert isinstance(application, QApplication)
-        application.focusChanged.connect(self._focus_changed)
-
-    def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
-        if self._watched is not None:
-            self._watched.removeEventFilter(self)
-            self._watched = None
-        if new is not None and new is not self._canvas and new.window() is self._canvas.window():
-            new.installEventFilter(self)
-            self._watched = new
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if not isinstance(event, QKeyEvent):
-            return False
-        key = event.key()
-        bare = not event.modifiers() & ~(
-            Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
-        )
-        typed_into = isinstance(watched, _TYPED_INTO)
-        if event.type() == QEvent.Type.ShortcutOverride:
-            plain = not Qt.Key.Key_F1 <= key <= Qt.Key.Key_F35 if typed_into else key == Qt.Key.Key_Tab
-            if bare and plain:
-                event.accept()
-                return True
-        elif (
-            typed_into
-            and event.type() == QEvent.Type.KeyPress
-            and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape)
-        ):
-            QTimer.singleShot(0, self._canvas, self._canvas.setFocus)
-        return False
-
-
-class CanvasPage(QWidget):
-    """The canvas; messages float over its upper edge, a notice over its lower one.
-
-    Neither ever moves the picture.
-    """
-
-    def __init__(
-        self, canvas: CanvasView, coming: ComingPicture, messages: MessageArea, notice: PictureNotice
-    ) -> None:
-        super().__init__()
-        self._messages = messages
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(canvas, 0, 0)
-        layout.addWidget(coming, 0, 0)
-        layout.addWidget(notice, 0, 0, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignHCenter)
 
 
 class Window(QMainWindow):
@@ -180,7 +116,8 @@ class Window(QMainWindow):
         self.messages = MessageArea(self._theme, self.stack)
         self.notice = PictureNotice(self.session, self._theme)
         self.coming = ComingPicture(self.canvas)
-        self.page = CanvasPage(self.canvas, self.coming, self.messages, self.notice)
+        self.looked_at = LookedAtNotice(self.session, self._theme)
+        self.page = CanvasPage(self.canvas, self.coming, [self.looked_at, self.notice])
         self.stack.addWidget(self.first_run)
         self.stack.addWidget(self.page)
         self.setCentralWidget(self.stack)
@@ -210,10 +147,11 @@ class Window(QMainWindow):
 
         self.images = ImagesPanel(self.session, self._theme)
         self.prediction = PredictionPanel(self.session)
+        self.look_at = LookAt(self.session)
         self.docks = [
             self._dock("Pictures", self.images),
             self._dock("Model and threshold", self.prediction),
-            self._dock("Layers", self.layers),
+            self._dock("Layers", stacked(self.layers, self.look_at)),
         ]
         for dock in self.docks:
             self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
@@ -249,6 +187,7 @@ class Window(QMainWindow):
         session.images_changed.connect(self._refresh)
         session.predicting.changed.connect(self.actions_set.refresh)
         session.models.changed.connect(self._refresh)
+        session.looking.changed.connect(self._looking_changed)
         session.intake.place_wanted.connect(self._ask_for_place)
         self._settings.changed.connect(self._setting_changed)
         self._theme.changed.connect(self.actions_set.dress)
@@ -312,6 +251,10 @@ class Window(QMainWindow):
         else:
             record = session.record(session.shown_id)
             self.coming.show_for(thumbnail, (record.height_px, record.width_px))
+
+    def _looking_changed(self) -> None:
+        looking = self.session.looking
+        self.canvas.look_at(looking.look, outline=looking.outline)
 
     def _undo_moved(self, index: int) -> None:
         self._refresh()

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QDockWidget, QWidget
 
 from app.actions.action import Action, Scope, with_image
 from app.document import LayerOptions
+from app.session.looking import RESULT
 
 ZOOM_STEP = 1.4142
 
@@ -48,6 +49,23 @@ def toggle_outline(scope: Scope) -> None:
 def toggle_score(scope: Scope) -> None:
     options = scope.layers.options
     set_layers(scope, replace(options, score_visible=not options.score_visible))
+
+
+def look_at_next(scope: Scope) -> None:
+    scope.session.looking.look_at_next()
+
+
+def look_at_result(scope: Scope) -> None:
+    scope.session.looking.look_at(RESULT)
+
+
+def can_look_elsewhere(scope: Scope) -> bool:
+    return with_image(scope) and len(scope.session.looking.views) > 1
+
+
+def is_looking_elsewhere(scope: Scope) -> bool:
+    looking = scope.session.looking
+    return bool(looking.key or looking.wanted)
 
 
 def toggle_panels(scope: Scope) -> None:
@@ -127,6 +145,8 @@ ACTIONS = (
         with_image,
         lambda scope: scope.layers.options.score_visible,
     ),
+    Action("view.look-next", "Look at the next layer", look_at_next, ("Shift+M",), "", can_look_elsewhere),
+    Action("view.look-result", "Back to the result", look_at_result, (), "", is_looking_elsewhere),
     Action("view.panels", "Side panels", toggle_panels, ("Tab",), "panel"),
     Action("view.next-area", "Go to the next panel", next_area, ("F6",)),
     Action("view.full-screen", "Full screen", toggle_full_screen, ("F11",)),

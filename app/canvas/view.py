@@ -28,12 +28,12 @@ from PySide6.QtWidgets import (
 
 from app.canvas import cursor as cursors
 from app.canvas import render
-from app.canvas.photo import ShownPhoto
+from app.canvas.painting import Painting
 from app.canvas.viewport import Viewport
 from app.document import Document, LayerOptions
+from app.document.looked_at import LookedAt
 from app.editing.tool import Point, Preview, ToolKey
 from app.editing.toolbox import ToolBox
-from app.theme import data_colours
 from crackcore.domain.box import Box
 from crackcore.domain.project import ViewState
 
@@ -62,11 +62,9 @@ class CanvasView(QWidget):
         self._toolbox = toolbox
         self._tool = toolbox.current
         self._document: Document | None = None
-        self._layers = LayerOptions()
         self._peeking = False
         self._view = Viewport(1, 1, 0, 0).fit()
-        # A threshold step or a dab paints only its own layer over the kept photograph.
-        self._photo = ShownPhoto()
+        self._painting = Painting()
         self._cursor: Point | None = None
         self._drawn: list[Box] = []  # where the tool's preview was drawn last
         self._pan_from: QPointF | None = None
@@ -122,13 +120,24 @@ class CanvasView(QWidget):
 
     @property
     def layers(self) -> LayerOptions:
-        return self._layers
+        return self._painting.layers
 
     def set_layers(self, layers: LayerOptions) -> None:
-        if layers != self._layers:
-            self._layers = layers
+        if layers != self._painting.layers:
+            self._painting.layers = layers
             self.update()
             self.layers_changed.emit()
+
+    @property
+    def looked_at(self) -> LookedAt | None:
+        return self._painting.look
+
+    def look_at(self, look: LookedAt | None, *, outline: bool = False) -> None:
+        """Show a map in place of the result, with or without the mask's outline; None ends it."""
+        if (look, outline) != (self._painting.look, self._painting.outline_over_look):
+            self._painting.look_at(look)
+            self._painting.outline_over_look = outline
+            self.update()
 
     def peek(self, hidden: bool) -> None:
         """Hide all layers over the photograph while `hidden`."""
@@ -137,12 +146,12 @@ class CanvasView(QWidget):
             self.update()
 
     def _all_changed(self) -> None:
-        self._photo.forget()
+        self._painting.forget()
         self._show_cursor()
         self.update()
 
     def _hand_changed(self, box: Box) -> None:
-        margin = self._outline_px() + 1
+        margin = self._painting.outline_px(self._line_px()) + 1
         self._update_box(render.screen_box(self._view, box, margin))
 
     # ------------------------------------------------------------------ view
@@ -240,27 +249,11 @@ class CanvasView(QWidget):
             if seen != rect:
                 painter.fillRect(_qrect(rect), ground)
             if not seen.is_empty:
-                photo = self._photo.image(document.photo_levels, self._view)
-                painter.drawImage(_qrect(seen), photo, _qrect(seen))
-                if not self._peeking:
-                    self._draw_layers(painter, document, seen)
+                self._painting.draw(
+                    painter, document, self._view, seen, bare=self._peeking, line_px=self._line_px()
+                )
         preview = self._preview()
         cursors.draw(painter, self._view, self._cursor, preview, line_px=self._line_px())
-
-    def _draw_layers(self, painter: QPainter, document: Document, seen: Box) -> None:
-        layers = self._layers
-        if layers.score_visible and document.heat is not None:
-            pixels = render.score_pixels(document.heat, self._view, seen)
-            table = data_colours.score_table(layers.colour_map, layers.opacity)
-            painter.drawImage(seen.left, seen.top, render.indexed_image(pixels, table))
-        if layers.overlay_visible:
-            mask = render.mask_pixels(document, self._view, seen, outline_px=self._outline_px())
-            if mask is not None:
-                colours = render.mask_colours(layers)
-                painter.drawImage(seen.left, seen.top, render.indexed_image(mask, colours))
-
-    def _outline_px(self) -> int:
-        return self._line_px() if self._layers.outline else 0
 
     def _line_px(self) -> int:
         return max(1, round(self.devicePixelRatioF()))

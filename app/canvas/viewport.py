@@ -111,6 +111,32 @@ class Viewport:
         new = replace(self, image_height=height, image_width=width)
         return new.fit() if self.fitted else new
 
+    def finer(self, factor: int) -> Viewport:
+        """The same view of the same image in pixels `factor` times as small: a map laid over it.
+
+        Its corner lies on the same device pixel. For other factors than powers of two the rounding of
+        a centre between two device pixels might fall to the other side, so the centre is taken from
+        the corner there.
+        """
+        if factor == 1:
+            return self
+        made = replace(
+            self,
+            image_height=self.image_height * factor,
+            image_width=self.image_width * factor,
+            scale=self.scale / factor,
+            centre_y=(self.centre_y + 0.5) * factor - 0.5,
+            centre_x=(self.centre_x + 0.5) * factor - 0.5,
+        )
+        if made.origin != self.origin:
+            top, left = self.origin
+            made = replace(
+                made,
+                centre_y=(self.height / 2 - top) / made.scale - 0.5,
+                centre_x=(self.width / 2 - left) / made.scale - 0.5,
+            )
+        return made
+
     def _kept_in_sight(self) -> Viewport:
         def kept(centre: float, widget: int, image: int) -> float:
             spare = (widget / 2 - min(_KEEP_PX, widget / 2, image * self.scale)) / self.scale

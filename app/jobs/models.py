@@ -12,14 +12,16 @@ from crackcore.progress import Progress
 if TYPE_CHECKING:
     from crackcore.models.architectures import Architecture
     from crackcore.models.catalogue import InstalledModel
+    from crackcore.refinement import Refinement
 
 
 @dataclass(frozen=True)
 class KnownModels:
-    """What lies in the model folders, and every architecture, also those nothing is installed for."""
+    """What lies in the model folders, every architecture, and what can be done to a score afterwards."""
 
     installed: tuple[InstalledModel, ...]
     architectures: tuple[Architecture, ...]
+    refinements: tuple[Refinement, ...]
 
 
 def models_job() -> Job:
@@ -27,9 +29,10 @@ def models_job() -> Job:
 
     def work(progress: Progress) -> KnownModels:
         from crackcore.models.catalogue import architectures, installed_models, known_architecture
+        from crackcore.refinement import REFINEMENTS
 
         rows = tuple(known_architecture(name)[0] for name in architectures())
-        return KnownModels(tuple(installed_models()), rows)
+        return KnownModels(tuple(installed_models()), rows, tuple(REFINEMENTS.values()))
 
     return Job("Looking for models", work, shown=False)
 

@@ -86,21 +86,17 @@ def predict_job(request: PredictRequest, warm: WarmPredictor, *, shown: bool = T
 
 
 def refined(prediction: Prediction, name: str, pixels: RgbImage, progress: Progress) -> Prediction:
-    """The same prediction with a refined score, which says so in its name."""
+    """The same prediction with a refined score; its name says so, "cgnet-open + guided-filter".
+
+    `name` is one of `crackcore.refinement`.
+    """
     from crackcore.refinement import REFINEMENTS, refine
 
-    progress(0, 1, REFINEMENTS[name])
+    progress(0, 1, REFINEMENTS[name].title)
     started = time.perf_counter()
-    score = read_only(refine(name, prediction.score, pixels))
+    score = read_only(refine(name, prediction.score, pixels, progress=progress))
     seconds = prediction.seconds + time.perf_counter() - started
-    return replace(
-        prediction, score=score, model=refined_name(prediction.model, REFINEMENTS[name]), seconds=seconds
-    )
-
-
-def refined_name(model: str, title: str) -> str:
-    """Who made a refined score: "cgnet-open + guided filter"."""
-    return f"{model} + {title[:1].lower()}{title[1:]}" if title[1:2].islower() else f"{model} + {title}"
+    return replace(prediction, score=score, model=f"{prediction.model} + {name}", seconds=seconds)
 
 
 def read_for_prediction_job(path: Path) -> Job:

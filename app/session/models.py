@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from app.session.session import Session
     from crackcore.models.architectures import Architecture
     from crackcore.models.catalogue import InstalledModel
+    from crackcore.refinement import Refinement
 
 
 class Models(QObject):
@@ -27,6 +28,7 @@ class Models(QObject):
         self._wish = ""  # to be chosen as soon as it is found
         self.installed: tuple[InstalledModel, ...] = ()
         self.architectures: tuple[Architecture, ...] = ()
+        self.refinements: tuple[Refinement, ...] = ()
         self.known = False
         self.device_text = ""
 
@@ -80,7 +82,8 @@ class Models(QObject):
         self.device_changed.emit()
 
     def _came(self, found: KnownModels) -> None:
-        self.installed, self.architectures, self.known = found.installed, found.architectures, True
+        self.installed, self.architectures = found.installed, found.architectures
+        self.refinements, self.known = found.refinements, True
         wish, self._wish = self._wish, ""
         if any(model.name == wish for model in self.installed):
             self._session.settings.set("model", wish)

@@ -15,6 +15,7 @@ from app.jobs.project import OpenedProject, close_job, create_job, open_job, res
 from app.messages import Kind, Message, Way, message_for
 from app.session.approving import Approving
 from app.session.intake import Intake
+from app.session.looking import Looking
 from app.session.models import Models
 from app.session.predicting import Predicting
 from app.session.showing import Showing
@@ -75,6 +76,7 @@ class Session(QObject):
         self.models = Models(self)
         self.predicting = Predicting(self)
         self.approving = Approving(self)
+        self.looking = Looking(self)
 
     # -------------------------------------------------------------- telling
 

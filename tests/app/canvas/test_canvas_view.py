@@ -265,7 +265,7 @@ def test_repainting_parts_gives_the_same_picture_as_repainting_all(
         document.end_stroke("Brush")
     view._set_view(view.viewport.moved(23, -31))
     panned = grabbed(view)
-    view._photo.forget()
+    view._painting.forget()
     whole = grabbed(view)
     # Smoothing rounds to sixteenths of a pixel from wherever a strip begins.
     assert np.abs(panned.astype(int) - whole.astype(int)).max() <= (3 if scale < 1 else 0)
