@@ -56,9 +56,18 @@ class Architecture:
     @property
     def speed(self) -> str:
         """A word for people: light, medium, heavy; empty when the work is not known."""
-        if not self.gflop_512:
-            return ""
-        return "light" if self.gflop_512 < 20 else "medium" if self.gflop_512 < 150 else "heavy"
+        return speed_of(self.gflop_512)
+
+    def speed_with(self, preprocessing: Preprocessing) -> str:
+        """The same for a model that enlarges its pictures before the network sees them."""
+        return speed_of(self.gflop_512 * preprocessing.input_scale**2)
+
+
+def speed_of(gflop_512: float) -> str:
+    """light, medium or heavy; empty for 0, where the work is not known."""
+    if not gflop_512:
+        return ""
+    return "light" if gflop_512 < 20 else "medium" if gflop_512 < 150 else "heavy"
 
 
 _UNIT = 1.0 / 255.0
