@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -9,14 +11,28 @@ from torch.nn import functional
 from crackcore.arrays import UNDECIDED
 
 
-def weighted_cross_entropy(logits: Tensor, labels: Tensor, *, weights: tuple[float, float]) -> Tensor:
-    """Softmax cross entropy with class weights, divided by the sum of the weights of all decided pixels.
+def weighted_cross_entropy(
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    weights: tuple[float, float],
+    divided_by: Literal["weights", "pixels"] = "weights",
+) -> Tensor:
+    """Softmax cross entropy with class weights; CGNet's recipe on DeepCrack-537 uses 5 and 10.
 
-    CGNet's recipe on DeepCrack-537 uses weights 5 and 10 (models.md section 3). Undecided pixels
-    (255) count neither above nor below the line.
+    The two versions of the library it was published with divide by different things (models.md
+    section 3): the later one by the sum of the weights of all decided pixels, the one of that time
+    (1.1.1) by the number of all pixels, so that undecided ones (255), which add nothing, still make
+    the loss smaller. The later one fails on them; here they count neither above nor below the line.
+    All undecided: nan with "weights", as there is nothing to learn from; 0 with "pixels".
     """
     table = torch.tensor(weights, dtype=logits.dtype, device=logits.device)
-    return functional.cross_entropy(logits, labels.long(), weight=table, ignore_index=UNDECIDED)
+    if divided_by == "weights":
+        return functional.cross_entropy(logits, labels.long(), weight=table, ignore_index=UNDECIDED)
+    total = functional.cross_entropy(
+        logits, labels.long(), weight=table, ignore_index=UNDECIDED, reduction="sum"
+    )
+    return total / labels.numel()
 
 
 def soft_dice(logits: Tensor, labels: Tensor, *, smooth: float = 1.0) -> Tensor:
