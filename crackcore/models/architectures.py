@@ -190,6 +190,7 @@ OWN: tuple[Architecture, ...] = (
         maps=(Map("sr", "Enlarged picture", "picture"),),
         preprocessing=Preprocessing(scale=_UNIT),
         output_scale=4,
+        has_width=True,
     ),
     Architecture(
         "cssr",
@@ -221,5 +222,6 @@ OWN: tuple[Architecture, ...] = (
         multiple_px=2,
         minimum_px=2,
         output_scale=4,
+        has_width=True,
     ),
 )

@@ -11,7 +11,7 @@ from golden_networks import TOLERANCE, assert_outputs_equal, assert_published_na
 from torch import Tensor, nn
 
 from crackcore.domain.model_spec import ModelSpec
-from crackcore.inference.predictor import network_input
+from crackcore.inference.network_input import network_input
 from crackcore.models import create_network
 from crackcore.models.catalogue import known_architecture
 
