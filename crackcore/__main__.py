@@ -12,6 +12,7 @@ from crackcore.errors import Cancelled, CrackError
 
 COMMANDS = {
     "models": "list architectures and installed models",
+    "import-model": "turn a published checkpoint into a model of this program",
     "predict": "find cracks in pictures and write them to a folder",
     "project": "make, fill, list or check a project",
     "export": "write masks, tables or training sets of a project",
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     for name, summary in COMMANDS.items():
         if name in given:  # only the command at hand is imported: the others cost time and change nothing
-            import_module(f"crackcore.commands.{name}").add(subparsers)
+            import_module(f"crackcore.commands.{name.replace('-', '_')}").add(subparsers)
         else:
             subparsers.add_parser(name, help=summary)
     try:

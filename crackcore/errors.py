@@ -5,7 +5,9 @@ An error class stands for what the user can do about it, not for where it happen
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 class CrackError(Exception):
@@ -130,6 +132,27 @@ class ModelFileDamaged(ModelProblem):
 
 class WeightsDoNotFit(ModelProblem):
     """Names or shapes of the weights differ from the architecture's."""
+
+
+class CheckpointRefused(ModelProblem):
+    """A weight file from elsewhere is not taken: unsafe, broken, not weights, or of another network.
+
+    `known` holds what was found out about it before (the keys of `ImportReport.known`).
+    """
+
+    def __init__(
+        self, path: Path | str, reason: str, *, hint: str = "", known: Mapping[str, Any] | None = None
+    ) -> None:
+        from crackcore.names import shown_name
+
+        super().__init__(f"{shown_name(path)} is not taken: {reason}", hint=hint)
+        self.path = path
+        self.reason = reason
+        self.known: dict[str, Any] = dict(known or {})
+
+
+class NetworkNotRecognised(CheckpointRefused):
+    """The weights can be read, but none of the networks known here has exactly these layers."""
 
 
 class NotAnalysed(ModelProblem):
