@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from app.actions.action import Scope
 from app.actions.menus import PEEK_KEY, ActionSet
+from app.actions.models import WEIGHT_SUFFIXES, open_import
 from app.actions.view import set_layers, toggle_overlay
 from app.canvas import CanvasView
 from app.canvas.coming import ComingPicture
@@ -146,7 +147,7 @@ class Window(QMainWindow):
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tool_strip)
 
         self.images = ImagesPanel(self.session, self._theme)
-        self.prediction = PredictionPanel(self.session)
+        self.prediction = PredictionPanel(self.session, self._theme)
         self.look_at = LookAt(self.session)
         self.docks = [
             self._dock("Pictures", self.images),
@@ -171,6 +172,7 @@ class Window(QMainWindow):
         self.first_run.project_wanted.connect(session.open_project)
         self.layers.options_changed.connect(lambda options: set_layers(self.scope, options))
         self.layers.options_changed.connect(lambda options: self.actions_set.refresh())
+        self.prediction.model.clicked.connect(lambda: self.actions_set.run("model.choose"))
         self.prediction.predict_this.clicked.connect(lambda: self.actions_set.run("predict.this"))
         self.prediction.predict_all.clicked.connect(self._predict_all_or_stop)
         canvas.cursor_moved.connect(self.status.show_cursor)
@@ -361,6 +363,10 @@ class Window(QMainWindow):
     def take_dropped(self, paths: list[Path]) -> None:
         """Open what was dropped; with a project open, ask first whether to add it (not by a dialog)."""
         session = self.session
+        weights = [p for p in paths if p.suffix.lower() in WEIGHT_SUFFIXES]
+        if weights and session.models.known:
+            open_import(self.scope, file=weights[0])
+            return
         is_project = any(p.suffix.lower() == PROJECT_SUFFIX for p in paths)
         if not session.is_open or session.read_only or is_project:
             session.intake.open_paths(paths)

@@ -27,6 +27,7 @@ class Answers:
         self.picture_lists: list[list[Path]] = []
         self.projects: list[Path] = []
         self.new_projects: list[Path] = []
+        self.weight_files: list[Path] = []
         self.asked: list[str] = []
 
     def folder(self, title: str) -> Path | None:
@@ -40,6 +41,10 @@ class Answers:
     def project(self, title: str) -> Path | None:
         self.asked.append(title)
         return self.projects.pop(0) if self.projects else None
+
+    def weights(self, title: str) -> Path | None:
+        self.asked.append(title)
+        return self.weight_files.pop(0) if self.weight_files else None
 
     def new_project(self, title: str, suggestion: Path) -> Path | None:
         self.asked.append(title)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
-from app.actions import edit, help, predict, project, review, view
+from app.actions import edit, help, models, predict, project, review, view
 from app.actions.action import Action, Scope
 from app.dialogs.palette import Command, CommandPalette
 from app.dialogs.shortcuts import ShortcutRow, ShortcutSheet
@@ -44,6 +44,7 @@ ALL: tuple[Action, ...] = (
     *project.ACTIONS,
     *edit.ACTIONS,
     *view.ACTIONS,
+    *models.ACTIONS,
     *predict.ACTIONS,
     *review.ACTIONS,
     Action("help.shortcuts", "Keyboard shortcuts", show_shortcuts, ("F1", "?"), "keyboard"),
@@ -120,6 +121,9 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "&Model",
         (
+            "model.choose",
+            "model.import",
+            LINE,
             "predict.this",
             "predict.all",
             "predict.stop",

@@ -12,6 +12,7 @@ PICTURES = (
     "Pictures (*.jpg *.jpeg *.jpe *.jfif *.mpo *.png *.tif *.tiff *.bmp *.gif *.webp *.jp2 *.j2k *.jpx)"
 )
 PROJECTS = f"Crackscope projects (*{PROJECT_SUFFIX})"
+WEIGHTS = "Weights (*.pth *.pt *.ckpt *.safetensors)"
 ANY = "All files (*)"
 
 
@@ -33,6 +34,10 @@ class Ask:
 
     def project(self, title: str) -> Path | None:
         name, _ = QFileDialog.getOpenFileName(self._parent, title, self._last, f"{PROJECTS};;{ANY}")
+        return self._answer(name)
+
+    def weights(self, title: str) -> Path | None:
+        name, _ = QFileDialog.getOpenFileName(self._parent, title, self._last, f"{WEIGHTS};;{ANY}")
         return self._answer(name)
 
     def new_project(self, title: str, suggestion: Path) -> Path | None:

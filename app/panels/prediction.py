@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
@@ -18,30 +15,22 @@ from PySide6.QtWidgets import (
 
 from app.document import Document
 from app.messages import Kind, Message
+from app.panels.model_button import ModelButton
 from app.panels.range_slider import RangeSlider
 from app.session import Session
-from app.theme.scheme import FIELD_PX, SPACE
+from app.theme.scheme import FIELD_PX, SPACE, Theme
 from crackcore.domain.image_record import Threshold
 
 
 class PredictionPanel(QWidget):
     """Shows and changes what decides where the model's score becomes a crack."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._document: Document | None = None
 
-        self.models = QComboBox()
-        self.models.setAccessibleName("Model")
-        self.models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.models.setMinimumContentsLength(14)
-        self.models.setMinimumHeight(FIELD_PX)
-        self.models.activated.connect(lambda index: session.models.choose(self.models.itemData(index)))
-        self.about = QLabel()
-        self.about.setTextFormat(Qt.TextFormat.PlainText)
-        self.about.setWordWrap(True)
-        self.about.setProperty("soft", True)
+        self.model = ModelButton(session, theme)
 
         self.predict_this = QPushButton("Predict this")
         self.predict_this.setProperty("primary", True)
@@ -78,14 +67,7 @@ class PredictionPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE + 2, SPACE, SPACE + 2, SPACE + 2)
         layout.setSpacing(SPACE)
-        chosen = QHBoxLayout()
-        chosen.setSpacing(SPACE)
-        model_label = QLabel("Model")
-        model_label.setBuddy(self.models)
-        chosen.addWidget(model_label)
-        chosen.addWidget(self.models, 1)
-        layout.addLayout(chosen)
-        layout.addWidget(self.about)
+        layout.addWidget(self.model)
         layout.addLayout(buttons)
         heading = QLabel("Threshold")
         heading.setProperty("heading", True)
@@ -103,9 +85,8 @@ class PredictionPanel(QWidget):
         self.high.valueChanged.connect(self._high_typed)
         session.document_changed.connect(self._follow)
         session.project_changed.connect(self._refresh)
-        session.models.changed.connect(self._refresh_models)
+        session.models.changed.connect(self._refresh)
         session.predicting.changed.connect(self._refresh)
-        self._refresh_models()
         self._follow()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -129,26 +110,6 @@ class PredictionPanel(QWidget):
         if self._document is not None:
             for signal in _signals(self._document):
                 signal.connect(self._refresh)
-        self._refresh()
-
-    def _refresh_models(self) -> None:
-        models = self._session.models
-        self.models.clear()
-        for model in models.installed:
-            self.models.addItem(model.name, model.name)
-        chosen = models.chosen
-        if chosen is None:
-            self.models.addItem("None installed" if models.known else "Looking for models…", "")
-            self.models.setEnabled(False)
-            self.about.setText("")
-        else:
-            self.models.setEnabled(True)
-            self.models.setCurrentIndex(self.models.findData(chosen.name))
-            size = f"{chosen.bytes / 1e6:.1f} MB"
-            self.about.setText(f"{size}, {chosen.spec.licence or 'no licence stated'}")
-            # As escaped rich text, which wraps; a tool tip guesses what a name with markup would be.
-            self.models.setToolTip(f"<p>{escape(chosen.spec.summary)}</p>" if chosen.spec.summary else "")
-        self.about.setVisible(bool(self.about.text()))
         self._refresh()
 
     def _refresh(self) -> None:

@@ -1,0 +1,102 @@
+"""What the chooser says about each model, and about architectures that nothing is installed for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crackcore.domain.model_spec import ModelSpec
+    from crackcore.models.architectures import Architecture
+    from crackcore.models.catalogue import InstalledModel
+
+HOW_TO_GET = "No weights yet. Get the authors' file and bring it in with “Import a model…” below."
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One row: an installed model (`name` is its own) or an architecture (`name` is its name)."""
+
+    name: str
+    title: str
+    good_for: str
+    installed: bool
+    speed: str = ""
+    input: str = ""
+    licence: str = ""
+    trained_on: str = ""
+    chosen: bool = False
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """Captions and what stands under them."""
+        return (("Input", self.input), ("Licence", self.licence), ("Trained on", self.trained_on))
+
+    @property
+    def spoken(self) -> str:
+        """The whole row as sentences, for a screen reader and as a tool tip."""
+        said = [self.title, self.good_for.rstrip(".")]
+        if self.speed:
+            said.append(f"Speed: {self.speed}")
+        if self.installed:
+            said += [f"{caption}: {text}" for caption, text in self.facts]
+        else:
+            said.append(HOW_TO_GET.rstrip("."))
+        return ". ".join(part for part in said if part) + "."
+
+
+def model_rows(
+    installed: Sequence[InstalledModel], architectures: Sequence[Architecture], chosen: str
+) -> list[ModelRow]:
+    """Installed models in their order, then the architectures without one."""
+    known = {architecture.name: architecture for architecture in architectures}
+    rows = [_row_of(model, known.get(model.spec.architecture), chosen) for model in installed]
+    covered = {model.spec.architecture for model in installed}
+    rows += [
+        ModelRow(a.name, a.title or a.name, a.good_for, installed=False, speed=a.speed)
+        for a in architectures
+        if a.name not in covered
+    ]
+    return rows
+
+
+def _row_of(model: InstalledModel, architecture: Architecture | None, chosen: str) -> ModelRow:
+    spec = model.spec
+    good_for, speed = spec.summary, ""
+    if architecture is not None:
+        good_for = good_for or architecture.good_for
+        speed = architecture.speed_with(spec.preprocessing)
+    return ModelRow(
+        name=model.name,
+        title=model.name,
+        good_for=good_for or "Nothing is said about what it is good for.",
+        installed=True,
+        speed=speed,
+        input=input_words(spec, 1 if architecture is None else architecture.output_scale),
+        licence=spec.licence or "not stated",
+        trained_on=training_words(spec),
+        chosen=model.name == chosen,
+    )
+
+
+def input_words(spec: ModelSpec, output_scale: int) -> str:
+    """How a picture goes in: "tiles of 320 px, enlarged 2 times"."""
+    words = f"tiles of {spec.tile_px} px"
+    scale = spec.preprocessing.input_scale
+    if scale != 1:
+        words += f", enlarged {scale:g} times"
+    if output_scale > 1:
+        words += f", result {output_scale} times finer"
+    return words
+
+
+def training_words(spec: ModelSpec) -> str:
+    """The sets, and how many photos of them: "uav_concrete, cracksc (302 photos)"."""
+    sets = [str(row.get("set") or row.get("name") or "") for row in spec.training_data]
+    counts = [row.get("trained_on") for row in spec.training_data]
+    names = ", ".join(name for name in sets if name)
+    if not names:
+        return "not stated"
+    whole = sum(count for count in counts if isinstance(count, int))
+    return f"{names} ({whole} photos)" if whole else names

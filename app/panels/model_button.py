@@ -1,0 +1,107 @@
+"""The model in use as one wide button: its name, what kind it is, and the way to the chooser."""
+
+from __future__ import annotations
+
+from html import escape
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from app.session import Session
+from app.theme.icons import pixmap
+from app.theme.scheme import SPACE, Theme
+from crackcore.models.catalogue import InstalledModel
+
+
+class ModelButton(QPushButton):
+    """Press it, or Down on it, to choose another model."""
+
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._theme = theme
+        self._names = ("", "")
+        self.name = QLabel()
+        self.name.setProperty("heading", True)
+        self.about = QLabel()
+        self.about.setProperty("soft", True)
+        self._arrow = QLabel()
+        self._arrow.setFixedSize(16, 16)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(SPACE + 2, SPACE - 2, SPACE, SPACE - 2)
+        grid.setHorizontalSpacing(SPACE)
+        grid.setVerticalSpacing(0)
+        grid.setColumnStretch(0, 1)
+        grid.addWidget(self.name, 0, 0)
+        grid.addWidget(self.about, 1, 0)
+        grid.addWidget(self._arrow, 0, 1, 2, 1)
+        for label in (self.name, self.about, self._arrow):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        for label in (self.name, self.about):
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        session.models.changed.connect(self._refresh)
+        theme.changed.connect(self._dress)
+        self._dress()
+        self._refresh()
+
+    def sizeHint(self) -> QSize:
+        layout = self.layout()
+        assert layout is not None
+        return layout.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Down:
+            self.click()
+        else:
+            super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _refresh(self) -> None:
+        models = self._session.models
+        chosen = models.chosen
+        if chosen is None:
+            self._names = (
+                "No model" if models.known else "Looking for models…",
+                "Import one…" if models.known else "",
+            )
+        else:
+            self._names = (chosen.name, self._facts(chosen))
+        self.setEnabled(models.known)
+        summary = "" if chosen is None else chosen.spec.summary
+        # As escaped rich text, which wraps; a tool tip guesses what a name with markup would be.
+        self.setToolTip(f"<p>{escape(summary)}</p>" if summary else "Choose a model (Ctrl+M)")
+        self.setAccessibleName(f"Model: {self._names[0]}")
+        self.setAccessibleDescription(summary)
+        self._fit()
+
+    def _facts(self, model: InstalledModel) -> str:
+        architecture = self._session.models.architecture_of(model)
+        speed = "" if architecture is None else architecture.speed_with(model.spec.preprocessing)
+        parts = [speed[:1].upper() + speed[1:], model.spec.licence or "no licence stated"]
+        if architecture is not None:
+            parts.insert(0, architecture.title)
+        return " · ".join(part for part in parts if part)
+
+    def _fit(self) -> None:
+        """What is too long is cut where it is least missed."""
+        for label, text, where in (
+            (self.name, self._names[0], Qt.TextElideMode.ElideMiddle),
+            (self.about, self._names[1], Qt.TextElideMode.ElideRight),
+        ):
+            label.ensurePolished()
+            label.setText(label.fontMetrics().elidedText(text, where, max(40, self.width() - 52)))
+            label.setVisible(bool(text))
+
+    def _dress(self) -> None:
+        self._arrow.setPixmap(
+            pixmap("chevron-down", self._theme.scheme.text_soft, 16, self.devicePixelRatioF())
+        )
