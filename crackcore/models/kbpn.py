@@ -176,9 +176,14 @@ class KernelRefinement(nn.Module):
 
     def forward(self, look: Tensor, kernel: Tensor) -> Tensor:
         seen = self.fe_SR(look)
-        known = self.fe_kernel(kernel.expand(-1, -1, *look.shape[2:]))
+        known = self.known(kernel, (look.shape[2], look.shape[3]))
         change: Tensor = self.fe_cat(torch.cat([seen, known], 1))
         return _enlarged_kernel(change.mean((2, 3), keepdim=True))
+
+    def known(self, kernel: Tensor, size: tuple[int, int]) -> Tensor:
+        """Features of the kernel as maps of `size`; the deploy form has a shorter way."""
+        features: Tensor = self.fe_kernel(kernel.expand(-1, -1, *size))
+        return features
 
 
 class _KernelBlock(nn.Module):
