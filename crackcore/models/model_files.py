@@ -25,9 +25,12 @@ _MAX_BYTES = 2 * 1024**3
 def save_model(path: Path, network: nn.Module, spec: ModelSpec) -> InstalledModel:
     """Write network and spec as one file, durably. Raises FileProblem where that is not possible.
 
-    Counters of batch norm (`num_batches_tracked`) are kept; everything is stored on the CPU as is.
+    Counters of batch norm (`num_batches_tracked`) are kept; everything is stored on the CPU as is. A
+    tensor that the network lists under two names is stored once, under the first.
     """
-    weights = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    state = network.state_dict()
+    second = _second_names(state)
+    weights = {k: v.detach().cpu().contiguous() for k, v in state.items() if k not in second}
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsDoNotFit(f"The weights of {name} are not finite; the model was not saved.")
@@ -57,9 +60,29 @@ def load_network(model: InstalledModel) -> nn.Module:
         raise WeightsDoNotFit(
             f"{shown} names settings that {model.spec.architecture} does not have."
         ) from error
-    check_weights(shown, weights, network.state_dict())
+    wanted = network.state_dict()
+    for name, first in _second_names(wanted).items():
+        if name not in weights and first in weights:
+            weights[name] = weights[first]
+    check_weights(shown, weights, wanted)
     network.load_state_dict(weights, strict=True)
     return network.eval()
+
+
+def _second_names(state: dict[str, Tensor]) -> dict[str, str]:
+    """Further names of tensors that stand in `state` more than once -> their first name.
+
+    Some published networks list layers twice (U-Net with VGG-16: `encoder.0` is `conv1.0`).
+    """
+    first: dict[tuple[int, torch.Size], str] = {}
+    further = {}
+    for name, tensor in state.items():
+        if tensor.numel() == 0:
+            continue
+        known = first.setdefault((tensor.data_ptr(), tensor.shape), name)
+        if known != name:
+            further[name] = known
+    return further
 
 
 def check_weights(shown: str, weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:

@@ -136,3 +136,25 @@ def test_other_names_lead_to_our_architectures() -> None:
 def test_the_cpu_is_always_there() -> None:
     assert choose_device("cpu").kind == "cpu"
     assert choose_device("auto").kind in ("cpu", "cuda")
+
+
+def test_a_tensor_listed_twice_is_stored_once_and_fills_both_places(tmp_path: Path) -> None:
+    network = create_network("unet16", width=0.125)
+    spec = ModelSpec("twice", "unet16", arguments={"width": 0.125})
+    model = save_model(tmp_path / "twice.safetensors", network, spec)
+    stored = safetensors.torch.load_file(model.path)
+    assert "encoder.0.weight" in stored
+    assert "conv1.0.weight" not in stored
+    again = load_network(model)
+    assert again.state_dict().keys() == network.state_dict().keys()
+    assert all(torch.equal(v, again.state_dict()[k]) for k, v in network.state_dict().items())
+
+
+def test_a_file_that_stores_both_names_of_a_tensor_loads_too(tmp_path: Path) -> None:
+    network = create_network("unet16", width=0.125)
+    spec = ModelSpec("twice", "unet16", arguments={"width": 0.125})
+    path = tmp_path / "twice.safetensors"
+    every = {k: v.clone() for k, v in network.state_dict().items()}
+    safetensors.torch.save_file(every, path, {"spec": spec.to_json()})
+    again = load_network(read_installed(path))
+    assert all(torch.equal(v, again.state_dict()[k]) for k, v in every.items())
