@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QResizeEvent
@@ -44,6 +45,8 @@ class ModelList(QListWidget):
                 item = QListWidgetItem(row.title, self)
                 item.setData(RowRole, row)
                 item.setData(Qt.ItemDataRole.AccessibleTextRole, row.spoken)
+                # As escaped rich text, which wraps; a tool tip guesses what a name with markup would be.
+                item.setToolTip(f"<p>{escape(row.spoken)}</p>")
                 if row.chosen or (self.currentItem() is None and row.installed):
                     self.setCurrentItem(item)
 

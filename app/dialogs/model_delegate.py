@@ -101,6 +101,13 @@ class ModelDelegate(QStyledItemDelegate):
         metrics = QFontMetrics(_bold(font))
         title = metrics.elidedText(row.title, Qt.TextElideMode.ElideMiddle, free)
         painter.drawText(QRect(inner.left(), inner.top(), free, line), _LINE, title)
+        after = metrics.horizontalAdvance(title) + SPACE
+        if row.network and free - after > 4 * SPACE:
+            painter.setFont(font)
+            painter.setPen(soft)
+            network = QFontMetrics(font).elidedText(row.network, Qt.TextElideMode.ElideRight, free - after)
+            painter.drawText(QRect(inner.left() + after, inner.top(), free - after, line), _LINE, network)
+            painter.setPen(text)
         top = inner.top() + line + _GAP
         painter.setFont(font)
         sentence = QRect(inner.left(), top, inner.width(), self._wrapped(row.good_for, font, area.width()))

@@ -22,6 +22,8 @@ class ModelRow:
     title: str
     good_for: str
     installed: bool
+    network: str = ""  # what an installed model's network is called
+    paper: str = ""
     speed: str = ""
     input: str = ""
     licence: str = ""
@@ -36,13 +38,15 @@ class ModelRow:
     @property
     def spoken(self) -> str:
         """The whole row as sentences, for a screen reader and as a tool tip."""
-        said = [self.title, self.good_for.rstrip(".")]
+        said = [f"{self.title}, {self.network}" if self.network else self.title, self.good_for.rstrip(".")]
         if self.speed:
             said.append(f"Speed: {self.speed}")
         if self.installed:
             said += [f"{caption}: {text}" for caption, text in self.facts]
         else:
             said.append(HOW_TO_GET.rstrip("."))
+        if self.paper:
+            said.append(self.paper)
         return ". ".join(part for part in said if part) + "."
 
 
@@ -54,7 +58,7 @@ def model_rows(
     rows = [_row_of(model, known.get(model.spec.architecture), chosen) for model in installed]
     covered = {model.spec.architecture for model in installed}
     rows += [
-        ModelRow(a.name, a.title or a.name, a.good_for, installed=False, speed=a.speed)
+        ModelRow(a.name, a.title or a.name, a.good_for, installed=False, paper=a.paper, speed=a.speed)
         for a in architectures
         if a.name not in covered
     ]
@@ -72,6 +76,8 @@ def _row_of(model: InstalledModel, architecture: Architecture | None, chosen: st
         title=model.name,
         good_for=good_for or "Nothing is said about what it is good for.",
         installed=True,
+        network="" if architecture is None else architecture.title,
+        paper="" if architecture is None else architecture.paper,
         speed=speed,
         input=input_words(spec, 1 if architecture is None else architecture.output_scale),
         licence=spec.licence or "not stated",
@@ -92,11 +98,11 @@ def input_words(spec: ModelSpec, output_scale: int) -> str:
 
 
 def training_words(spec: ModelSpec) -> str:
-    """The sets, and how many photos of them: "uav_concrete, cracksc (302 photos)"."""
+    """How many photos of which sets: "302 photos: uav_concrete, cracksc"."""
     sets = [str(row.get("set") or row.get("name") or "") for row in spec.training_data]
     counts = [row.get("trained_on") for row in spec.training_data]
     names = ", ".join(name for name in sets if name)
     if not names:
         return "not stated"
     whole = sum(count for count in counts if isinstance(count, int))
-    return f"{names} ({whole} photos)" if whole else names
+    return f"{whole} photos: {names}" if whole else names

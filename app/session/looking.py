@@ -212,7 +212,7 @@ class Looking(QObject):
         settings = PredictSettings(device=value.device, precision=value.precision)
 
         def arrange(name: str, found: NDArray[np.uint8]) -> LookedAt:
-            return looked_at(f"{titles[name]} · {model.name}", found, size_px)
+            return looked_at(f"{titles[name]} of {model.name}", found, size_px)
 
         job = maps_job(MapsRequest(pixels, model, names, settings), self._session.predicting.warm, arrange)
 
@@ -232,7 +232,7 @@ class Looking(QObject):
         size_px = document.size_px
 
         def arrange(made: Prediction) -> LookedAt:
-            return looked_at(f"{title} · {prediction.model}", made.score, size_px)
+            return looked_at(f"{title}, from {prediction.model}", made.score, size_px)
 
         job = refine_job(prediction, key, title, document.photo_levels[0], arrange)
 
