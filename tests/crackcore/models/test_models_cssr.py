@@ -44,7 +44,8 @@ def test_from_a_sharp_picture_through_its_reduction_to_the_map(golden: Golden, n
     np.testing.assert_allclose(lr[0].numpy(), values["lr"], atol=TOLERANCE, rtol=0)
     with torch.inference_mode():
         _, sr, prob, _ = network(lr)
-    assert_outputs_equal(described, values, (sr, prob), names=("sr", "prob"))
+    np.testing.assert_allclose(sr[0].numpy(), values["sr"], atol=TOLERANCE, rtol=0)
+    np.testing.assert_allclose(prob[0].numpy().reshape(64, 96), values["prob"], atol=TOLERANCE, rtol=0)
 
 
 def test_training_sees_the_enlarged_picture_as_it_is(golden: Golden, network: nn.Module) -> None:
