@@ -29,14 +29,20 @@ final      conv on fuse5..fuse1 joined, without activation          5-1         
 Output: six logit maps (N, 1, H, W): output, fuse5, fuse4, fuse3, fuse2, fuse1; probability = sigmoid.
 
 Sides that are no multiples of 16, or under 32, are refused by the original; here they are continued
-by reflection and the maps cropped. Quirk that is reproduced: the fuse stages enlarge before they
-convolve (the paper: after), so that their widest map has 1024 channels at full size; the deploy form
-does without it. Not copied, as mistakes of the published scripts: a validation list whose pictures
-are those trained on, a setting that is read and does not exist, losses divided by the batch twice,
-an accuracy that compares logits with 0.5 and overwrites the prediction.
+by reflection and the maps cropped. At the sixteenth sides may be odd (48 x 80 px: 3 x 5, pooled to
+1 x 2): the last line then pools to nothing and is unpooled to zeros.
+
+Quirk that is reproduced: the fuse stages enlarge before they convolve (the paper: after), so that
+their widest map has 1024 channels at full size; the deploy form does without it.
+
+Not copied, as mistakes of the published scripts: a validation list whose pictures are those trained
+on, a setting that is read and does not exist, losses divided by the batch twice, an accuracy that
+compares logits with 0.5 and overwrites the prediction, a test that needs a label for every picture.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +74,7 @@ class _Convs(nn.Module):
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
-        self.nn = nn.Sequential(*(ConvRelu(a, b) for a, b in zip(channels, channels[1:], strict=False)))
+        self.nn = nn.Sequential(*(ConvRelu(a, b) for a, b in pairwise(channels)))
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.nn(x)
@@ -110,7 +116,7 @@ class DeepCrackTip(nn.Module):
             self.add_module(f"fuse{k}", Fuse(down[k - 1][-1] + up[k - 1][-1], middle, 2 ** (k - 1)))
         self.final = nn.Conv2d(len(SCALES), 1, 3, padding=1)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         height, width = x.shape[2:]
         y = reflected(x, multiple=MULTIPLE_PX, minimum=MINIMUM_PX)
         downs: list[Tensor] = []
@@ -123,13 +129,17 @@ class DeepCrackTip(nn.Module):
         ups: dict[int, Tensor] = {}
         for k in reversed(SCALES):
             size = list(downs[k - 1].shape[2:])
-            y = functional.max_unpool2d(y, where[k - 1], 2, output_size=size)
+            y = functional.max_unpool2d(y, where[k - 1], [2, 2], output_size=size)
             ups[k] = y = self.get_submodule(f"up{k}")(y)
         fused = [self.get_submodule(f"fuse{k}")(downs[k - 1], ups[k]) for k in reversed(SCALES)]
         output = self.final(torch.cat(fused, 1))
-        return tuple(m[:, :, :height, :width] for m in (output, *fused))
+        output, fuse5, fuse4, fuse3, fuse2, fuse1 = (m[:, :, :height, :width] for m in (output, *fused))
+        return output, fuse5, fuse4, fuse3, fuse2, fuse1
 
 
 def build(width: float = 1.0) -> DeepCrackTip:
-    """The network for a `ModelSpec` with architecture "deepcrack_tip". It starts as torch does, as published."""
+    """The network for a `ModelSpec` with architecture "deepcrack_tip".
+
+    Its start is torch's own, as that of the published network.
+    """
     return DeepCrackTip(width)
