@@ -76,6 +76,7 @@ _HINTS: dict[type[BaseException], str] = {
     errors.WeightsDoNotFit: "The file does not belong to this kind of model.",
     errors.CheckpointRefused: "Ask the authors for the weights alone (a state dict, or .safetensors).",
     errors.NetworkNotRecognised: "Choose the network that these weights belong to.",
+    errors.NotExported: "The model itself is not affected.",
     errors.NotAnalysed: "Try another model, or run it on the processor.",
     errors.TrainingStopped: "The last good state was kept.",
     errors.DeviceProblem: "Try to run the model on the processor (Edit, Settings).",

@@ -12,8 +12,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFormLayout,
-    QHBoxLayout,
+    QGridLayout,
     QLabel,
     QLineEdit,
     QProgressBar,
@@ -28,6 +27,7 @@ from app.jobs.import_model import ImportRequest
 from app.messages import Kind
 from app.theme.scheme import FIELD_PX, SPACE, Theme
 
+WIDTH = 600
 FIND_OUT = "Find out from the file"
 INTRO = (
     "Weights that others published (.pth, .pt, .ckpt, .safetensors) are read in a process of their own, "
@@ -59,14 +59,14 @@ class ImportDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Import a model")
-        self.setMinimumWidth(600)
+        self.setMinimumWidth(WIDTH)
         self._ask = ask
         self._running = False
         self._made = ""
 
-        intro = QLabel(INTRO)
-        intro.setWordWrap(True)
-        intro.setProperty("soft", True)
+        self._intro = QLabel(INTRO)
+        self._intro.setWordWrap(True)
+        self._intro.setProperty("soft", True)
         self.form = self._build_form(architectures, file, architecture)
         self.note = QLabel()
         self.note.setProperty("soft", True)
@@ -91,7 +91,7 @@ class ImportDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE * 2, SPACE * 2, SPACE * 2, SPACE * 2)
         layout.setSpacing(SPACE * 2)
-        layout.addWidget(intro)
+        layout.addWidget(self._intro)
         layout.addWidget(self.form)
         layout.addWidget(self._work)
         layout.addWidget(self.outcome)
@@ -101,7 +101,7 @@ class ImportDialog(QDialog):
         self.go.clicked.connect(self._go)
         self.again.clicked.connect(lambda: self._start(replace(self.request, replace=True)))
         self.leave.clicked.connect(self.reject)
-        self.outcome.arranged.connect(self.adjustSize)
+        self.outcome.arranged.connect(self._fit)
         self._refresh()
 
     def _build_form(
@@ -112,10 +112,6 @@ class ImportDialog(QDialog):
         self.file.setPlaceholderText("A file of weights")
         self.choose = QPushButton("Choose…")
         self.choose.setAutoDefault(False)  # Enter means "Import", wherever the focus is
-        row = QHBoxLayout()
-        row.setSpacing(SPACE)
-        row.addWidget(self.file, 1)
-        row.addWidget(self.choose)
         self.network = QComboBox()
         self.network.addItem(FIND_OUT, "")
         for name, title in architectures:
@@ -133,16 +129,24 @@ class ImportDialog(QDialog):
         about.setWordWrap(True)
         about.setProperty("soft", True)
         page = QWidget()
-        form = QFormLayout(page)
+        form = QGridLayout(page)
         form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(SPACE * 2)
         form.setVerticalSpacing(SPACE)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("File", row)
-        form.addRow("Network", self.network)
-        form.addRow("Name", self.name)
-        form.addRow("Licence", self.licence)
-        form.addRow("", about)
+        form.setColumnStretch(1, 1)
+        fields: tuple[tuple[str, QLineEdit | QComboBox], ...] = (
+            ("File", self.file),
+            ("Network", self.network),
+            ("Name", self.name),
+            ("Licence", self.licence),
+        )
+        for number, (caption, entry) in enumerate(fields):
+            label = QLabel(caption)
+            label.setBuddy(entry)
+            form.addWidget(label, number, 0)
+            form.addWidget(entry, number, 1, 1, 1 if entry is self.file else 2)
+        form.addWidget(self.choose, 0, 2)
+        form.addWidget(about, len(fields), 1, 1, 2)
         self.file.textChanged.connect(lambda text: self._refresh())
         self.choose.clicked.connect(self._choose)
         return page
@@ -213,6 +217,7 @@ class ImportDialog(QDialog):
         """It is there: what it is, what was checked, where it is kept."""
         self._made = name
         self._over()
+        self._intro.hide()
         self.form.hide()
         self.outcome.show_lines(Kind.DONE, sentence, facts=facts, details=details)
         self.go.setText("Use this model")
@@ -231,4 +236,12 @@ class ImportDialog(QDialog):
         self.go.setVisible(not running)
         self.go.setEnabled(bool(self.file.text().strip()))
         self.leave.setText("Stop" if running else "Cancel")
-        self.adjustSize()
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as the text needs at this width; a size hint guesses too much for text that wraps."""
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            width = max(self.width() if self.isVisible() else 0, WIDTH)
+            self.resize(width, layout.totalHeightForWidth(width))

@@ -11,6 +11,8 @@ from app.messages import Kind
 from app.theme.icons import pixmap
 from app.theme.scheme import RADIUS, SPACE, Theme
 
+_ICON_PX = 18
+_INDENT = _ICON_PX + SPACE
 _SELECTABLE = Qt.TextInteractionFlag.TextSelectableByMouse
 
 
@@ -39,8 +41,13 @@ class Outcome(QFrame):
         self._layout.setSpacing(SPACE)
         self._layout.addLayout(top)
         self._layout.addWidget(self._facts)
+        self.details.setContentsMargins(_INDENT, 0, 0, 0)
         self._layout.addWidget(self.details)
-        self._layout.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
+        under = QHBoxLayout()
+        under.addSpacing(_INDENT)
+        under.addWidget(self.more)
+        under.addStretch(1)
+        self._layout.addLayout(under)
         self.more.clicked.connect(self._toggle)
         self.hide()
 
@@ -65,7 +72,7 @@ class Outcome(QFrame):
             f"#outcome {{ background: {scheme.raised}; border: 1px solid {scheme.line}; "
             f"border-left: 3px solid {colour}; border-radius: {RADIUS}px; }}"
         )
-        self._picture.setPixmap(pixmap(kind.value, colour, 18, self.devicePixelRatioF()))
+        self._picture.setPixmap(pixmap(kind.value, colour, _ICON_PX, self.devicePixelRatioF()))
         self.text.setText(sentence)
         self.setAccessibleDescription(sentence)
         self._fill(facts)
@@ -79,7 +86,7 @@ class Outcome(QFrame):
     def _fill(self, facts: Sequence[tuple[str, str]]) -> None:
         page = QWidget()
         form = QFormLayout(page)
-        form.setContentsMargins(18 + SPACE, 0, 0, 0)
+        form.setContentsMargins(_INDENT, 0, 0, 0)
         form.setHorizontalSpacing(SPACE * 2)
         form.setVerticalSpacing(SPACE // 2)
         for caption, said in facts:

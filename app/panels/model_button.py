@@ -86,7 +86,10 @@ class ModelButton(QPushButton):
     def _facts(self, model: InstalledModel) -> str:
         architecture = self._session.models.architecture_of(model)
         speed = "" if architecture is None else architecture.speed_with(model.spec.preprocessing)
-        parts = [speed[:1].upper() + speed[1:], model.spec.licence or "no licence stated"]
+        licence = model.spec.licence
+        if not licence or licence.startswith("unknown"):
+            licence = "licence not known"
+        parts = [speed[:1].upper() + speed[1:], licence]
         if architecture is not None:
             parts.insert(0, architecture.title)
         return " · ".join(part for part in parts if part)
