@@ -56,10 +56,26 @@ class MaskFrozen:
 
 
 @dataclass(frozen=True)
+class Regridded:
+    """The image's planes lie on another grid from now on, and these are all of them.
+
+    `magnification` is that of the record from now on (`ImageRecord.magnification`). `hand` leads from an
+    untouched plane of the new size to what people drew; the score of `prediction` has the new size too,
+    None: there is no prediction any more. A frozen mask does not survive this: whoever sends it sees to
+    it that the image is not approved.
+    """
+
+    image_id: str
+    magnification: int
+    hand: Patch
+    prediction: Prediction | None
+
+
+@dataclass(frozen=True)
 class ViewMoved:
     """Where the user is looking."""
 
     view: ViewState
 
 
-Change = RecordChanged | ImageRemoved | HandEdited | Predicted | MaskFrozen | ViewMoved
+Change = RecordChanged | ImageRemoved | HandEdited | Predicted | MaskFrozen | Regridded | ViewMoved

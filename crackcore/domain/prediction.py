@@ -33,5 +33,9 @@ class Prediction:
 
     @property
     def scale(self) -> int:
-        """Score values along one photo pixel: `score` is (H * scale, W * scale)."""
+        """Score values along one photo pixel as the model gave them: `score` is (H * scale, W * scale).
+
+        A document that is finer than its photo holds every score on its own grid, also that of a model
+        which sees photo pixels only (each value then repeated, see `masks.regridding`).
+        """
         return self.settings.result_scale

@@ -17,11 +17,13 @@ from crackcore.domain.change import (
     MaskFrozen,
     Predicted,
     RecordChanged,
+    Regridded,
     ViewMoved,
 )
 from crackcore.domain.image_record import ImageRecord
 from crackcore.domain.project import Project
 from crackcore.errors import UnknownPicture
+from crackcore.masks.patch import Patch
 from crackcore.projects.frames import Decoded, Kind
 from crackcore.projects.journal import Location
 from crackcore.projects.pending import ImagePending, Pending
@@ -71,9 +73,8 @@ class Content:
         return found
 
     def size_of(self, image_id: str) -> tuple[int, int]:
-        """Height and width in px; raises UnknownPicture."""
-        record = self.record(image_id)
-        return record.height_px, record.width_px
+        """Height and width of an image's planes; raises UnknownPicture."""
+        return self.record(image_id).grid_size
 
     def entry(self, image_id: str) -> ImagePending | None:
         return self.pending.images.get(image_id)
@@ -94,8 +95,10 @@ class Content:
             record = change.record
             check_record(record)
             before = coming.get(record.id, self.records.get(record.id))
-            if before is not None and _size(before) != _size(record):
+            if before is not None and before.size_px != record.size_px:
                 raise ValueError("a picture's size cannot change; remove it and add the new one")
+            if before is not None and before.magnification != record.magnification:
+                raise ValueError("a picture's grid changes only together with its planes")
             coming[record.id] = record
             return record.sha256
         record = self.record(change.image_id, coming)
@@ -103,15 +106,19 @@ class Content:
             case ImageRemoved(image_id):
                 coming[image_id] = None
             case HandEdited(_, patch):
-                height, width = _size(record)
-                for t in patch.tiles:
-                    if t.y < 0 or t.x < 0 or t.y + t.height > height or t.x + t.width > width:
-                        raise ValueError("a stroke lies outside its picture")
+                _check_patch(patch, record)
             case Predicted(_, prediction):
                 _check_plane(prediction.score, record)
             case MaskFrozen(_, mask):
                 if mask is not None:
                     _check_plane(mask, record)
+            case Regridded(image_id, magnification, hand, prediction):
+                regridded = replace(record, magnification=magnification)
+                check_record(regridded)
+                _check_patch(hand, regridded)
+                if prediction is not None:
+                    _check_plane(prediction.score, regridded)
+                coming[image_id] = regridded
         return record.sha256
 
     def check_decoded(self, frame: Decoded) -> None:
@@ -123,8 +130,11 @@ class Content:
             case Kind.VIEW:
                 pass
             case _:
-                if self.record(frame.image_id).sha256 != frame.sha256:
+                record = self.record(frame.image_id)
+                if record.sha256 != frame.sha256:
                     raise ValueError("a step belongs to another version of this picture")
+                if frame.kind is Kind.REGRIDDED:
+                    check_record(replace(record, magnification=frame.magnification))
 
     def take_in(self, frame: Decoded, location: Location) -> None:
         """Make a checked change part of the project as it is now."""
@@ -136,6 +146,9 @@ class Content:
             case Kind.REMOVED:
                 del self.records[frame.image_id]
                 self.extra.pop(frame.image_id, None)
+            case Kind.REGRIDDED:
+                before = self.records[frame.image_id]
+                self.records[frame.image_id] = replace(before, magnification=frame.magnification)
             case Kind.VIEW:
                 self.facts = replace(self.facts, view=frame.view)
             case _:
@@ -161,14 +174,20 @@ def decoded(change: Change) -> Decoded:
             return Decoded(Kind.PREDICTED, image_id)
         case MaskFrozen(image_id, mask):
             return Decoded(Kind.FROZEN, image_id, gone=mask is None)
+        case Regridded(image_id, magnification, hand, prediction):
+            gone = prediction is None
+            return Decoded(Kind.REGRIDDED, image_id, patch=hand, gone=gone, magnification=magnification)
         case ViewMoved(view):
             return Decoded(Kind.VIEW, view=view)
 
 
 def _check_plane(plane: NDArray[np.uint8], record: ImageRecord) -> None:
-    if plane.dtype != np.uint8 or plane.shape != _size(record):
+    if plane.dtype != np.uint8 or plane.shape != record.grid_size:
         raise ValueError("a plane must be uint8 and have the size of its picture")
 
 
-def _size(record: ImageRecord) -> tuple[int, int]:
-    return record.height_px, record.width_px
+def _check_patch(patch: Patch, record: ImageRecord) -> None:
+    height, width = record.grid_size
+    for t in patch.tiles:
+        if t.y < 0 or t.x < 0 or t.y + t.height > height or t.x + t.width > width:
+            raise ValueError("a stroke lies outside its picture")

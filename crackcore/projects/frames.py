@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -16,13 +15,14 @@ from crackcore.domain.change import (
     MaskFrozen,
     Predicted,
     RecordChanged,
+    Regridded,
     ViewMoved,
 )
 from crackcore.domain.image_record import ImageRecord
-from crackcore.domain.prediction import Prediction, PredictSettings
 from crackcore.domain.project import ViewState
 from crackcore.masks.patch import Patch
 from crackcore.projects.planes import PackedPlane
+from crackcore.projects.prediction_facts import PredictionFacts
 from crackcore.projects.records import from_json, record_entry, record_from, to_json, view_entry, view_from
 
 _LENGTH = struct.Struct("<I")
@@ -38,62 +38,7 @@ class Kind(IntEnum):
     PREDICTED = 5
     FROZEN = 6
     VIEW = 7
-
-
-@dataclass(frozen=True)
-class PredictionFacts:
-    """A prediction without its score map."""
-
-    model: str
-    model_sha256: str
-    device: str
-    settings: PredictSettings
-    seconds: float
-    made_at: datetime
-
-    @classmethod
-    def of(cls, p: Prediction) -> PredictionFacts:
-        return cls(p.model, p.model_sha256, p.device, p.settings, p.seconds, p.made_at)
-
-    def to_entry(self) -> dict[str, Any]:
-        s = self.settings
-        return {
-            "model": self.model,
-            "model_sha256": self.model_sha256,
-            "device": self.device,
-            "settings": {"device": s.device, "tile_px": s.tile_px, "overlap_px": s.overlap_px},
-            "seconds": self.seconds,
-            "made_at": self.made_at.astimezone(UTC).isoformat(),
-        }
-
-    @classmethod
-    def from_entry(cls, entry: Any) -> PredictionFacts:
-        """Raises ValueError."""
-        try:
-            s = entry["settings"]
-            settings = PredictSettings(str(s["device"]), int(s["tile_px"]), int(s["overlap_px"]))
-            made_at = datetime.fromisoformat(entry["made_at"])
-            return cls(
-                str(entry["model"]),
-                str(entry["model_sha256"]),
-                str(entry["device"]),
-                settings,
-                float(entry["seconds"]),
-                made_at if made_at.tzinfo else made_at.replace(tzinfo=UTC),
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError("a prediction lacks its facts") from error
-
-    def with_score(self, score: PackedPlane) -> Prediction:
-        return Prediction(
-            score=score.unpacked(),
-            model=self.model,
-            model_sha256=self.model_sha256,
-            device=self.device,
-            settings=self.settings,
-            seconds=self.seconds,
-            made_at=self.made_at,
-        )
+    REGRIDDED = 8
 
 
 @dataclass(frozen=True)
@@ -109,6 +54,7 @@ class Decoded:
     facts: PredictionFacts | None = None
     plane: PackedPlane | None = None
     gone: bool = False  # a MaskFrozen that lets go
+    magnification: int = 1
     view: ViewState = ViewState()
 
 
@@ -128,6 +74,12 @@ def encode(change: Change, sha256: str) -> tuple[Kind, bytes]:
         case MaskFrozen(image_id, mask):
             head = {"image": image_id, "sha256": sha256}
             return Kind.FROZEN, _joined(head, b"" if mask is None else PackedPlane.of(mask).to_bytes())
+        case Regridded(image_id, magnification, hand, prediction):
+            drawn = hand.to_bytes()
+            facts = None if prediction is None else PredictionFacts.of(prediction).to_entry()
+            score = b"" if prediction is None else PackedPlane.of(prediction.score).to_bytes()
+            about = {"image": image_id, "sha256": sha256, "magnification": magnification, "prediction": facts}
+            return Kind.REGRIDDED, _joined(about | {"hand_bytes": len(drawn)}, drawn + score)
         case ViewMoved(view):
             return Kind.VIEW, _joined({"view": view_entry(view)})
 
@@ -151,8 +103,24 @@ def split(payload: bytes) -> tuple[dict[str, Any], bytes]:
     return head, payload[end:]
 
 
-def decode(kind: int, payload: bytes, size_of: Callable[[str], tuple[int, int]]) -> Decoded:
-    """What a frame says; `size_of` gives height and width of an image id (KeyError: no such image).
+def prediction_in(head: dict[str, Any], blob: bytes) -> tuple[PredictionFacts, PackedPlane]:
+    """The prediction of a frame that holds one, whichever kind it is; raises ValueError or KeyError."""
+    if "hand_bytes" in head:
+        return PredictionFacts.from_entry(head["prediction"]), PackedPlane.from_bytes(
+            _behind_hand(head, blob)
+        )
+    return PredictionFacts.from_entry(head), PackedPlane.from_bytes(blob)
+
+
+def _behind_hand(head: dict[str, Any], blob: bytes) -> bytes:
+    length = head["hand_bytes"]
+    if type(length) is not int or not 0 <= length <= len(blob):
+        raise ValueError("a frame ends within what was drawn")
+    return blob[length:]
+
+
+def decode(kind: int, payload: bytes, record_of: Callable[[str], ImageRecord]) -> Decoded:
+    """What a frame says; `record_of` gives the present record of an image id, KeyError where there is none.
 
     Raises ValueError or KeyError when the frame does not fit the project.
     """
@@ -165,20 +133,46 @@ def decode(kind: int, payload: bytes, size_of: Callable[[str], tuple[int, int]])
         case Kind.REMOVED:
             return Decoded(Kind.REMOVED, image_id, sha256)
         case Kind.HAND:
-            height, width = size_of(image_id)
+            height, width = record_of(image_id).grid_size
             patch = Patch.from_bytes(blob, height_px=height, width_px=width)
             return Decoded(Kind.HAND, image_id, sha256, patch=patch, title=str(head.get("title", "")))
         case Kind.PREDICTED:
-            plane = _plane(blob, size_of(image_id))
+            plane = _plane(blob, record_of(image_id).grid_size)
             facts = PredictionFacts.from_entry(head)
             return Decoded(Kind.PREDICTED, image_id, sha256, facts=facts, plane=plane)
         case Kind.FROZEN:
-            plane_or_none = _plane(blob, size_of(image_id)) if blob else None
+            plane_or_none = _plane(blob, record_of(image_id).grid_size) if blob else None
             return Decoded(Kind.FROZEN, image_id, sha256, plane=plane_or_none, gone=not blob)
+        case Kind.REGRIDDED:
+            return _regridded(head, blob, record_of(image_id), sha256)
         case Kind.VIEW:
             return Decoded(Kind.VIEW, view=view_from(head.get("view")))
         case _:
             raise ValueError("a frame of this kind does not stand here")
+
+
+def _regridded(head: dict[str, Any], blob: bytes, record: ImageRecord, sha256: str) -> Decoded:
+    magnification = head["magnification"]
+    if type(magnification) is not int:
+        raise ValueError("a magnification must be a whole number")
+    size = replace(record, magnification=magnification).grid_size
+    rest = _behind_hand(head, blob)
+    hand = Patch.from_bytes(blob[: head["hand_bytes"]], height_px=size[0], width_px=size[1])
+    facts = plane = None
+    if head["prediction"] is not None:
+        facts, plane = PredictionFacts.from_entry(head["prediction"]), _plane(rest, size)
+    elif rest:
+        raise ValueError("a frame holds a score that nobody made")
+    return Decoded(
+        Kind.REGRIDDED,
+        record.id,
+        sha256,
+        patch=hand,
+        facts=facts,
+        plane=plane,
+        gone=facts is None,
+        magnification=magnification,
+    )
 
 
 def _plane(blob: bytes, size: tuple[int, int]) -> PackedPlane:

@@ -213,7 +213,7 @@ def _check_content(h5: h5py.File) -> None:
             group = reading.image_group(h5, image_id)
             if group is not None:
                 for name in layout.PLANES:
-                    reading.plane_dataset(group, name, (record.height_px, record.width_px))
+                    reading.plane_dataset(group, name, record.grid_size)
     except KeyError as error:
         # An older layout, or none: planes whose size is not stated are bounded before anything else.
         _check_unlisted_planes(h5)

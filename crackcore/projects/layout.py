@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 FORMAT = "crack-project"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest format this program reads."""
+PLAIN_VERSION = 1
+"""What it writes while every image has its planes in photo pixels: older programs read that as well."""
 SUFFIX = ".crackscope"
 
 # Attributes of the root

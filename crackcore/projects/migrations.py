@@ -12,7 +12,10 @@ from crackcore.names import shown_name
 from crackcore.projects import layout
 
 MIGRATIONS: Mapping[int, Callable[[h5py.File], None]] = {}
-"""Format version n → the function that makes version n + 1 of it. None yet: version 1 is the first."""
+"""Format version n → the function that makes version n + 1 of it.
+
+None yet: version 1 is the first, and version 2 only adds something that files of version 1 lack.
+"""
 
 
 def migrated(
@@ -29,7 +32,7 @@ def migrated(
     access.set_file_image(body)
     opened = h5py.h5f.open(b"migration", h5py.h5f.ACC_RDWR, fapl=access)
     with h5py.File(opened) as h5:
-        for number in range(version, layout.FORMAT_VERSION):
+        for number in range(version, layout.PLAIN_VERSION):
             if number not in MIGRATIONS:
                 raise ProjectDamaged(f"{shown_name(path)} has a format that never existed.", path=path)
             MIGRATIONS[number](h5)

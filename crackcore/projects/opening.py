@@ -79,7 +79,7 @@ def open_project(path: Path, *, read_only: bool, progress: Progress) -> Opened:
             snapshot, trusted = _checked(where, progress)
             undo.callback(snapshot.close)
             migrated = None
-            if snapshot.header.format_version < layout.FORMAT_VERSION:
+            if snapshot.header.format_version < layout.PLAIN_VERSION:
                 with reading.damage_as_sentence(where):
                     migrated = migrations.migrated(
                         snapshot.body_bytes(), snapshot.header.format_version, where
@@ -161,7 +161,7 @@ def _replayed(journal: Journal, content: Content) -> Recovery:
     strokes, others, images = 0, 0, set()
     for location, payload in journal.replay():
         try:
-            frame = frames.decode(location.kind, payload, content.size_of)
+            frame = frames.decode(location.kind, payload, content.record)
             content.check_decoded(frame)
         except (ValueError, KeyError, UnknownPicture):
             break

@@ -16,10 +16,13 @@ class ImagePending:
 
     `fresh`: forget what the file holds (the image was removed meanwhile). `prediction` and
     `frozen` say where in the journal the newest ones stand; `let_go`: approval was taken back.
+    `regridded`: the image lies on another grid than in the file, so all its planes are in the journal:
+    the first patch leads from an untouched plane to what was drawn by then.
     `reshown`: nothing but the threshold changed, so only the shown mask has to be made again.
     """
 
     fresh: bool = False
+    regridded: bool = False
     patches: list[Patch] = field(default_factory=list)
     prediction: Location | None = None
     frozen: Location | None = None
@@ -44,7 +47,7 @@ class Pending:
         return self.images.setdefault(image_id, ImagePending())
 
     def note(self, kind: Kind, image_id: str, location: Location, patch: Patch | None, *, gone: bool) -> None:
-        """Take in one frame; `gone` marks a MaskFrozen that lets go."""
+        """Take in one frame; `gone` marks a MaskFrozen that lets go, a Regridded without a prediction."""
         self.changes += 1
         self.counts[kind.name.lower()] = self.counts.get(kind.name.lower(), 0) + 1
         match kind:
@@ -59,6 +62,12 @@ class Pending:
             case Kind.FROZEN:
                 touched = self._touched(image_id)
                 touched.frozen, touched.let_go = (None, True) if gone else (location, False)
+            case Kind.REGRIDDED:
+                assert patch is not None
+                touched = self._touched(image_id)
+                touched.regridded, touched.patches = True, [patch]
+                touched.prediction = None if gone else location
+                touched.frozen, touched.let_go = None, True
             case Kind.REMOVED:
                 self.images[image_id] = ImagePending(fresh=True)
             case _:

@@ -14,10 +14,10 @@ from crackcore.domain.prediction import Prediction
 from crackcore.errors import CrackError
 from crackcore.projects import frames, layout, reading
 from crackcore.projects.content import Content
-from crackcore.projects.frames import PredictionFacts
 from crackcore.projects.journal import Journal, Location
 from crackcore.projects.pending import ImagePending
 from crackcore.projects.planes import PackedPlane
+from crackcore.projects.prediction_facts import PredictionFacts
 from crackcore.projects.reading import Snapshot
 
 
@@ -40,7 +40,7 @@ class Pixels:
     def _stored(self, image_id: str) -> Iterator[h5py.Group | None]:
         """What the last save holds of an image, or None."""
         entry = self._content.entry(image_id)
-        if entry is not None and entry.fresh:
+        if entry is not None and (entry.fresh or entry.regridded):
             yield None
             return
         with self.body() as h5:
@@ -71,7 +71,8 @@ class Pixels:
         with self.body() as h5:
             for image_id in self._content.records.keys() - found:
                 entry = pending.get(image_id)
-                group = None if entry is not None and entry.fresh else reading.image_group(h5, image_id)
+                gone = entry is not None and (entry.fresh or entry.regridded)
+                group = None if gone else reading.image_group(h5, image_id)
                 if group is not None and reading.member(group, layout.SCORE) is not None:
                     found.add(image_id)
         return found
@@ -100,8 +101,7 @@ class Pixels:
     def journaled_prediction(self, entry: ImagePending) -> tuple[PredictionFacts, PackedPlane]:
         """Facts and packed score map of an entry that has a new prediction."""
         assert entry.prediction is not None
-        head, blob = self._journaled(entry.prediction)
-        return PredictionFacts.from_entry(head), PackedPlane.from_bytes(blob)
+        return frames.prediction_in(*self._journaled(entry.prediction))
 
     def journaled_mask(self, entry: ImagePending) -> PackedPlane:
         """The packed mask of an entry that was approved anew."""

@@ -27,8 +27,8 @@ from crackcore.errors import (
 from crackcore.names import shown_name
 from crackcore.progress import Progress, unheard
 from crackcore.projects import layout
-from crackcore.projects.frames import PredictionFacts
 from crackcore.projects.header import HEADER_BYTES, Header
+from crackcore.projects.prediction_facts import PredictionFacts
 from crackcore.projects.records import from_json
 
 _CHUNK = 8 << 20

@@ -10,6 +10,7 @@ from typing import Any
 
 from crackcore.domain.image_record import ImageRecord, Review, Threshold
 from crackcore.domain.project import CLASSES, MaskClass, ViewState
+from crackcore.projects import layout
 from crackcore.projects.layout import IMAGE_ID, MAX_IMAGES, MAX_PIXELS, MAX_SIDE_PX
 
 _HEX = frozenset("0123456789abcdef")
@@ -59,7 +60,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def record_entry(record: ImageRecord, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The JSON object of a record; `extra` are entries of a newer program, carried along."""
-    return {
+    entry = {
         **(extra or {}),
         "id": record.id,
         "file": record.file,
@@ -73,6 +74,9 @@ def record_entry(record: ImageRecord, extra: Mapping[str, Any] | None = None) ->
         "threshold": [record.threshold.low, record.threshold.high],
         "notes": record.notes,
     }
+    if record.magnification != 1:
+        entry["magnification"] = record.magnification
+    return entry
 
 
 _RECORD_KEYS = frozenset(ImageRecord.__dataclass_fields__)  # the format uses the same words
@@ -95,6 +99,7 @@ def record_from(entry: Any) -> tuple[ImageRecord, dict[str, Any]]:
         reason=_text(entry, "reason", ""),
         threshold=Threshold(low, high),
         notes=_text(entry, "notes", ""),
+        magnification=_count(entry, "magnification", 1),
     )
     check_record(record)
     unknown = entry.keys() - _RECORD_KEYS
@@ -110,17 +115,24 @@ def _review(word: str) -> Review:
 
 
 def check_record(record: ImageRecord) -> None:
-    """Raises ValueError unless id, digest and size obey the format."""
+    """Raises ValueError unless id, digest and sizes obey the format."""
     if not IMAGE_ID.fullmatch(record.id):
         raise ValueError("an image id must be 1 to 64 letters, digits, '-' or '_'")
     if record.sha256 and (len(record.sha256) != 64 or not _HEX.issuperset(record.sha256)):
         raise ValueError("a digest must be 64 hexadecimal digits")
-    if not (1 <= record.height_px <= MAX_SIDE_PX and 1 <= record.width_px <= MAX_SIDE_PX):
+    height, width = record.grid_size
+    if not (1 <= height <= MAX_SIDE_PX and 1 <= width <= MAX_SIDE_PX):
         raise ValueError("an image must have 1 to 65,535 pixels a side")
-    if record.height_px * record.width_px > MAX_PIXELS:
+    if height * width > MAX_PIXELS:
         raise ValueError("an image is too large")
     if record.bytes < 0:
         raise ValueError("a file cannot have fewer than 0 bytes")
+
+
+def format_version_for(records: Mapping[str, ImageRecord]) -> int:
+    """The lowest format version whose readers take these records for what they are."""
+    plain = all(record.magnification == 1 for record in records.values())
+    return layout.PLAIN_VERSION if plain else layout.FORMAT_VERSION
 
 
 def records_to_json(records: Mapping[str, ImageRecord], extra: Mapping[str, Mapping[str, Any]]) -> bytes:

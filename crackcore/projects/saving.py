@@ -18,11 +18,17 @@ from crackcore.domain.image_record import ImageRecord, Threshold
 from crackcore.masks.threshold import shown_mask, thresholded
 from crackcore.progress import Progress, unheard
 from crackcore.projects import layout
-from crackcore.projects.frames import PredictionFacts
 from crackcore.projects.pending import ImagePending
 from crackcore.projects.planes import PackedPlane
+from crackcore.projects.prediction_facts import PredictionFacts
 from crackcore.projects.reading import image_group, member, pixels_of, plane_dataset, read_plane, text_of
-from crackcore.projects.records import ProjectFacts, facts_to_json, records_to_json, to_json
+from crackcore.projects.records import (
+    ProjectFacts,
+    facts_to_json,
+    format_version_for,
+    records_to_json,
+    to_json,
+)
 
 PROGRAM = "Crackscope"
 
@@ -84,7 +90,7 @@ def _write_root(h5: h5py.File, request: BodyRequest, revision: str, now: str) ->
             if name not in layout.OWN_OBJECTS and member(source, name) is not None:
                 source.copy(source[name], h5, name)
         created = text_of(source.attrs.get(layout.CREATED_ATTRIBUTE, now))
-    h5.attrs[layout.VERSION_ATTRIBUTE] = layout.FORMAT_VERSION
+    h5.attrs[layout.VERSION_ATTRIBUTE] = format_version_for(request.records)
     _set_text(h5, layout.FORMAT_ATTRIBUTE, layout.FORMAT)
     _set_text(h5, layout.UUID_ATTRIBUTE, request.project_uuid.hex())
     _set_text(h5, layout.REVISION_ATTRIBUTE, revision)
@@ -129,10 +135,11 @@ def _write_image(
         before = image_group(request.source, record.id)
     if before is None and not (entry.patches or entry.prediction or entry.frozen):
         return  # another threshold, but nothing that it could apply to
-    size = (record.height_px, record.width_px)
-    hand = _hand_plane(before, entry, size)
-    score = _score(before, entry, request, size)
-    frozen = _frozen(before, entry, request, size)
+    size = record.grid_size
+    planes_before = None if entry.regridded else before
+    hand = _hand_plane(planes_before, entry, size)
+    score = _score(planes_before, entry, request, size)
+    frozen = _frozen(planes_before, entry, request, size)
     if not hand.any() and score is None and frozen is None and before is None:
         return
     group = images.create_group(record.id)
@@ -142,7 +149,11 @@ def _write_image(
         for name in before:
             if name not in layout.PLANES and member(before, name) is not None:
                 before.copy(before[name], group, name)
-    group.attrs["height_px"], group.attrs["width_px"] = size
+    group.attrs["height_px"], group.attrs["width_px"] = record.size_px
+    if record.magnification != 1:
+        group.attrs["magnification"] = record.magnification
+    elif "magnification" in group.attrs:
+        del group.attrs["magnification"]
     _set_text(group, "sha256", record.sha256)
 
     _set_text(PackedPlane.of(hand).write_into(group, layout.BY_HAND), "revision", revision)

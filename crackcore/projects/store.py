@@ -43,7 +43,7 @@ from crackcore.projects.header import Header
 from crackcore.projects.opening import Opened, Recovery
 from crackcore.projects.pixels import Pixels
 from crackcore.projects.reading import Snapshot
-from crackcore.projects.records import ProjectFacts, check_record
+from crackcore.projects.records import ProjectFacts, check_record, format_version_for
 from crackcore.projects.saving import BodyRequest, build_body
 
 __all__ = ["Backup", "CheckReport", "ProjectStore", "Recovery", "backups_of", "restore_backup"]
@@ -353,7 +353,7 @@ class ProjectStore:
             last_sequence=self._journal.last_sequence,
             journal_id=self._journal.journal_id,
             saved_utc=int(time.time()),
-            format_version=layout.FORMAT_VERSION,
+            format_version=format_version_for(self._content.records),
         )
 
     def _refuse_if_changed(self, progress: Progress) -> None:
@@ -434,13 +434,14 @@ def _write(path: Path, body: bytes, progress: Progress = unheard) -> None:
     """A project file of its own: first generation, nothing of any journal folded in."""
     with reading.damage_as_sentence(path), h5py.File(io.BytesIO(body), "r") as h5:
         project_uuid = bytes.fromhex(reading.text_of(h5.attrs[layout.UUID_ATTRIBUTE]))
+        format_version = int(h5.attrs[layout.VERSION_ATTRIBUTE])
     header = Header(
         uuid=project_uuid,
         generation=1,
         body_bytes=len(body),
         body_sha256=hashlib.sha256(body).digest(),
         saved_utc=int(time.time()),
-        format_version=layout.FORMAT_VERSION,
+        format_version=format_version,
     )
     known.remember(header)
     storage.write_durably(path, header.to_bytes(), body, progress=progress)

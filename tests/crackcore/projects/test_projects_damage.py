@@ -376,9 +376,9 @@ def test_a_newer_format_is_not_opened(tmp_path: Path) -> None:
     store.close()
     data = store.path.read_bytes()
     header = Header.from_bytes(data[:HEADER_BYTES], store.path)
-    store.path.write_bytes(replace(header, format_version=2).to_bytes() + data[HEADER_BYTES:])
+    store.path.write_bytes(replace(header, format_version=3).to_bytes() + data[HEADER_BYTES:])
     before = store.path.read_bytes()
-    with pytest.raises(ProjectTooNew, match="format 2"):
+    with pytest.raises(ProjectTooNew, match="format 3"):
         ProjectStore.open(store.path)
     assert store.path.read_bytes() == before
 

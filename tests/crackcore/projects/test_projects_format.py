@@ -155,6 +155,7 @@ def _to_version_2(h5: h5py.File) -> None:
 def a_later_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """Today's program, one format version on."""
     monkeypatch.setattr(layout, "FORMAT_VERSION", 2)
+    monkeypatch.setattr(layout, "PLAIN_VERSION", 2)
     monkeypatch.setattr(migrations, "MIGRATIONS", {1: _to_version_2})
 
 
