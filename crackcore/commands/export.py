@@ -28,6 +28,11 @@ def add(subparsers: Any) -> None:
         action="store_true",
         help="training-set: also pictures that no person has edited or approved",
     )
+    parser.add_argument(
+        "--photo-pixels",
+        action="store_true",
+        help="bring masks that are four times finer than their photo back to its pixels",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     parser.set_defaults(run=run)
 
@@ -52,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
                 project=store.project,
                 progress=progress,
                 only_approved=options.only_approved,
+                photo_pixels=options.photo_pixels,
                 **more,
             )
     finally:

@@ -189,7 +189,8 @@ def _info(options: argparse.Namespace) -> int:
             show(f"  {count:6d} {state}")
         for record in project.images:
             name = shown_name(unescaped(record.file), whole=True)
-            show(f"{record.review.value:10s} {record.width_px:6d} x {record.height_px:<6d} {name}")
+            finer = f" x{record.magnification}" if record.magnification != 1 else ""
+            show(f"{record.review.value:10s} {record.width_px:6d} x {record.height_px:<6d}{finer} {name}")
         if store.pending:
             say(f"{store.pending} changes are in the journal and not yet in the file.")
     finally:
@@ -204,6 +205,7 @@ def _image_entry(record: ImageRecord, has_prediction: bool) -> dict[str, Any]:
         "sha256": record.sha256,
         "width_px": record.width_px,
         "height_px": record.height_px,
+        "magnification": record.magnification,
         "review": record.review.value,
         "reason": record.reason,
         "has_prediction": has_prediction,

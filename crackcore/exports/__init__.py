@@ -19,6 +19,7 @@ from typing import Any
 
 from crackcore.domain.project import Project
 from crackcore.errors import UnknownModel
+from crackcore.exports.grids import in_photo_pixels
 from crackcore.exports.report import ExportReport
 from crackcore.exports.source import ExportImage, Store, images_of
 from crackcore.progress import Progress, unheard
@@ -43,11 +44,14 @@ def export(
     project: Project,
     progress: Progress = unheard,
     only_approved: bool = False,
+    photo_pixels: bool = False,
     **options: Any,
 ) -> ExportReport:
     """Write pictures of a project to the new folder `out` in one of `FORMATS`.
 
-    `only_approved` leaves out what nobody has approved; further options are those of the format.
+    `only_approved` leaves out what nobody has approved; `photo_pixels` brings masks that are finer than
+    their photo back to its pixels (else a photo that goes along is enlarged to match, and the report says
+    so); further options are those of the format.
     Pictures whose photo is missing or refused, or that nobody has looked at, are in the report's
     `skipped`. Raises UnknownModel for an unknown format, TargetExists when `out` is not empty,
     NoSpace, PlaceReadOnly or Cancelled; `out` is then as it was.
@@ -57,6 +61,8 @@ def export(
         raise UnknownModel(format, nearest, what="export format")
     module, _, name = FORMATS[format].partition(":")
     write: Callable[..., ExportReport] = getattr(import_module(module), name)
+    if photo_pixels:
+        source = map(in_photo_pixels, source)
     return write(
         source, Path(out), project=project, progress=progress, only_approved=only_approved, **options
     )

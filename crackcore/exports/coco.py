@@ -14,6 +14,7 @@ from typing import Any
 
 from crackcore.arrays import CRACK, UNDECIDED, ClassMask
 from crackcore.domain.project import Project
+from crackcore.exports.grids import notes_on_grids
 from crackcore.exports.report import (
     PROGRAM,
     ExportReport,
@@ -39,7 +40,8 @@ def write_coco(
     progress: Progress = unheard,
     only_approved: bool = False,
 ) -> ExportReport:
-    """`out/instances.json`. Sizes and masks are those of the upright picture.
+    """`out/instances.json`. Sizes and masks are those of the upright picture; where a mask is finer than
+    its photo, those of the photo enlarged `crackscope.magnification` times.
 
     An image without cracks is in the list of images and has no annotation. `file_name` is the path
     inside the project; where that is not valid Unicode it is escaped, and `picture_escaped` always
@@ -73,7 +75,13 @@ def write_coco(
 
     with new_folder(out) as folder:
         walk.each(write)
+        notes = notes_on_grids(
+            walk,
+            "sizes and masks there are those of the photo enlarged four times; enlarge it to lay them over",
+        )
         made = header("coco")
+        if notes:
+            made["notes"] = list(notes)
         value = {
             "info": {
                 "description": "Cracks. Sizes and masks are those of the upright picture.",
@@ -90,7 +98,7 @@ def write_coco(
             "crackscope": {**made, "skipped": skipped_rows(walk)},
         }
         write_new(folder / "instances.json", json_bytes(value, indent=None))
-    return ExportReport("coco", out, len(images), skipped_names(walk), ("instances.json",))
+    return ExportReport("coco", out, len(images), skipped_names(walk), ("instances.json",), notes)
 
 
 def annotations_of(

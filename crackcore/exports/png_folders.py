@@ -9,6 +9,7 @@ from pathlib import Path
 from crackcore.domain.project import Project
 from crackcore.errors import InputRefused
 from crackcore.exports import pictures
+from crackcore.exports.grids import notes_on_grids
 from crackcore.exports.report import ExportReport, header, json_bytes, skipped_names, skipped_rows
 from crackcore.exports.source import ExportImage, Walk, facts_of
 from crackcore.progress import Progress, unheard
@@ -20,6 +21,12 @@ GREY_VALUES = {
     "sound": pictures.SOUND_GREY,
     "undecided": pictures.UNDECIDED_GREY,
     "crack": pictures.CRACK_GREY,
+}
+
+ON_GRIDS = {
+    "png": "a mask there has 4 x 4 pixels for each one of its photo",
+    "score": "a score map there has 4 x 4 pixels for each one of its photo",
+    "overlay": "an overlay there shows the photo enlarged four times",
 }
 
 
@@ -66,10 +73,11 @@ def write_overlays(
     progress: Progress = unheard,
     only_approved: bool = False,
 ) -> ExportReport:
-    """`out/overlays/STEM.jpg`, the photo with what is shown drawn over it, and `out/manifest.json`."""
+    """`out/overlays/STEM.jpg`, the photo (enlarged where its mask is finer) with what is shown drawn over
+    it, and `out/manifest.json`."""
 
     def encoded(image: ExportImage, walk: Walk) -> bytes:
-        pixels = image.read_pixels()
+        pixels = image.read_grid_pixels()
         walk.breathe()
         mask = image.shown()
         walk.breathe()
@@ -103,8 +111,11 @@ def _write(
         manifest = header(format)
         if format == "png":
             manifest["grey_values"] = GREY_VALUES
+        notes = notes_on_grids(walk, ON_GRIDS[format])
+        if notes:
+            manifest["notes"] = list(notes)
         manifest["pictures"] = rows
         manifest["skipped"] = skipped_rows(walk)
         write_new(folder / "manifest.json", json_bytes(manifest))
     files = (*(row["file"] for row in rows), "manifest.json")
-    return ExportReport(format, out, len(rows), skipped_names(walk), files)
+    return ExportReport(format, out, len(rows), skipped_names(walk), files, notes)

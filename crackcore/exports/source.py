@@ -55,6 +55,7 @@ class ExportImage:
     prediction: Callable[[], Prediction | None]
     predicted: Callable[[], bool]
     refused: FileProblem | None = None
+    brought_back: bool = False  # from a finer grid to photo pixels, see `exports.grids`
 
     @cached_property
     def has_prediction(self) -> bool:
@@ -86,6 +87,18 @@ class ExportImage:
     def read_pixels(self) -> RgbImage:
         """The photo's pixels, uint8 (H, W, 3); raises like `read_photo`."""
         return self.read_photo().pixels
+
+    def read_grid_pixels(self) -> RgbImage:
+        """The photo as large as its mask: enlarged (bicubic) where that is finer.
+        Raises like `read_photo`."""
+        return self.on_grid(self.read_pixels())
+
+    def on_grid(self, pixels: RgbImage) -> RgbImage:
+        """This photo's pixels as large as its mask; raises InputRefused when that is too large."""
+        from crackcore.imaging.enlarging import check_finer, enlarged
+
+        check_finer(self.photo, self.record.size_px, self.record.magnification)
+        return enlarged(pixels, self.record.magnification)
 
 
 def images_of(store: Store) -> Iterator[ExportImage]:
@@ -210,7 +223,10 @@ def public_name(image: ExportImage) -> dict[str, str]:
 
 
 def facts_of(image: ExportImage) -> dict[str, Any]:
-    """What a manifest says of every picture: name, identity, size, review, threshold and model."""
+    """What a manifest says of every picture: name, identity, size, review, threshold and model.
+
+    The size is that of the photo; its mask has `magnification` times as many pixels along each side.
+    """
     record = image.record
     prediction = image.prediction() if image.has_prediction else None
     return {
@@ -219,6 +235,7 @@ def facts_of(image: ExportImage) -> dict[str, Any]:
         "sha256": record.sha256,
         "width_px": record.width_px,
         "height_px": record.height_px,
+        "magnification": record.magnification,
         "review": record.review.value,
         "model": prediction.model if prediction else "",
         "model_sha256": prediction.model_sha256 if prediction else "",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crackcore.domain.image_record import Threshold
 from crackcore.domain.project import Project
+from crackcore.exports.grids import notes_on_grids
 from crackcore.exports.report import ExportReport, skipped_names
 from crackcore.exports.source import NOT_ANALYSED, ExportImage, Walk, facts_of
 from crackcore.exports.tables import Row, summary_csv, summary_row
@@ -42,7 +43,8 @@ def write_summary(
             rows[id(image)] = _row(image, "", reason)
         write_new(folder / "summary.csv", summary_csv(rows[id(image)] for image in walk.images))
     written = len(walk.images) - len(walk.skipped)
-    return ExportReport("csv", out, written, skipped_names(walk), ("summary.csv",))
+    notes = notes_on_grids(walk, "crack_px and decided_px count photo pixels, in sixteenths")
+    return ExportReport("csv", out, written, skipped_names(walk), ("summary.csv",), notes)
 
 
 def _row(image: ExportImage, stem: str, reason: str = "") -> Row:
@@ -55,6 +57,7 @@ def _row(image: ExportImage, stem: str, reason: str = "") -> Row:
         reason=reason,
         width_px=record.width_px,
         height_px=record.height_px,
+        magnification=record.magnification,
         review=record.review.value,
         model=facts["model"] if answered else "",
         model_sha256=facts["model_sha256"] if answered else "",

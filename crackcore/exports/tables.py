@@ -27,9 +27,11 @@ COLUMNS = (
     "components",
     "width_px",
     "height_px",
+    "magnification",
     "review",
     "model",
     "model_sha256",
+    "refinement",
     "threshold_low",
     "threshold_high",
     "file",
@@ -38,7 +40,12 @@ COLUMNS = (
     "taken_at",
     "notes",
 )
-"""Columns of the summary. Shares are 0..1, thresholds 1..255 score steps."""
+"""Columns of the summary. Shares are 0..1, thresholds 1..255 score steps.
+
+All pixels are photo pixels, in every row: where a mask has `magnification` pixels along one of its photo,
+`crack_px` and `decided_px` are its counts divided by the square of that, so they may have a fraction.
+`components` are counted on the mask as it is.
+"""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -51,9 +58,11 @@ def summary_row(
     reason: str = "",
     width_px: int | None = None,
     height_px: int | None = None,
+    magnification: int = 1,
     review: str = "",
     model: str = "",
     model_sha256: str = "",
+    refinement: str = "",
     threshold: Threshold | None = None,
     file: str = "",
     image_id: str = "",
@@ -64,16 +73,18 @@ def summary_row(
     """What is known of one picture, keyed by `COLUMNS`.
 
     `picture` is a name as on disk; `mask` uint8 (H, W), or None when the picture was not analysed:
-    then the numbers stay empty, which is not zero. `file` is the name it was exported under.
-    Components are 8-connected cracks; undecided pixels belong to neither share nor crack.
+    then the numbers stay empty, which is not zero. `refinement` names what was done to the score, `file`
+    is the name it was exported under. Components are 8-connected cracks; undecided pixels belong to
+    neither share nor crack. `mask` has `magnification` pixels along one of the photo; all pixels in the
+    row are photo pixels.
     """
     crack_px = decided_px = components = share = None
     if mask is not None:
-        height_px, width_px = mask.shape
-        crack = mask == CRACK
-        crack_px = int(np.count_nonzero(crack))
-        decided_px = int(np.count_nonzero(mask != UNDECIDED))
-        share = round(crack_px / decided_px, 8) if decided_px else None
+        height_px, width_px = (side // magnification for side in mask.shape)
+        cracks = int(np.count_nonzero(mask == CRACK))
+        decided = int(np.count_nonzero(mask != UNDECIDED))
+        crack_px, decided_px = _photo_px(cracks, magnification), _photo_px(decided, magnification)
+        share = round(cracks / decided, 8) if decided else None
         components = count_components(mask)
     return {
         "picture": shown_name(picture),
@@ -85,9 +96,11 @@ def summary_row(
         "components": components,
         "width_px": width_px,
         "height_px": height_px,
+        "magnification": magnification,
         "review": review,
         "model": model,
         "model_sha256": model_sha256,
+        "refinement": refinement,
         "threshold_low": threshold.low if threshold else None,
         "threshold_high": threshold.high if threshold else None,
         "file": file,
@@ -96,6 +109,12 @@ def summary_row(
         "taken_at": taken_at,
         "notes": notes,
     }
+
+
+def _photo_px(count: int, magnification: int) -> int | float:
+    """A count of mask pixels in photo pixels; sixteenths are exact in binary."""
+    whole, rest = divmod(count, magnification**2)
+    return whole if rest == 0 else whole + rest / magnification**2
 
 
 def count_components(mask: ClassMask) -> int:

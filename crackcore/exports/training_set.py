@@ -14,7 +14,8 @@ from crackcore.arrays import UNTOUCHED
 from crackcore.domain.project import Project
 from crackcore.errors import InputRefused
 from crackcore.exports.clean_photo import CleanPhoto, clean_photo
-from crackcore.exports.pictures import mask_png
+from crackcore.exports.grids import notes_on_grids
+from crackcore.exports.pictures import mask_png, rgb_png
 from crackcore.exports.png_folders import GREY_VALUES
 from crackcore.exports.report import ExportReport, header, json_bytes, skipped_names, skipped_rows
 from crackcore.exports.source import CHANGED, ExportImage, Walk, facts_of
@@ -45,7 +46,8 @@ def write_training_set(
     A mask that only a model has made teaches a network its own mistakes, so by default pictures need
     a person's edit or approval; `include_unreviewed` takes the others along, and the manifest says
     which they are. Photos are freed from metadata without touching their pixels (`clean_photo`);
-    `keep_metadata` copies JPEG and PNG files byte by byte instead. Pictures without a crack belong
+    `keep_metadata` copies JPEG and PNG files byte by byte instead. Where a mask is finer than its photo,
+    the photo is enlarged to match it and written as PNG. Pictures without a crack belong
     in. `shares` are those of train, val and test by group of source photo (see `split`).
     """
     walk = Walk.of(source, progress, only_approved=only_approved, only_reviewed=not include_unreviewed)
@@ -57,13 +59,16 @@ def write_training_set(
             walk.breathe()
             mask, hand = image.shown(), image.hand()
             walk.breathe()
-            if mask.shape != photo.pixels.shape[:2]:
+            pixels = image.on_grid(photo.pixels)
+            if mask.shape != pixels.shape[:2]:
                 raise InputRefused(image.photo, "its mask has another size than the photo")
             file = read_file(image.photo, max_bytes=Limits().max_bytes)
             if file.sha256 != photo.facts.sha256:  # swapped between two reads
                 raise InputRefused(image.photo, CHANGED)
             upright = photo.facts.orientation == 1 and photo.facts.format in ("JPEG", "PNG")
-            if keep_metadata and upright:
+            if pixels is not photo.pixels:
+                clean = CleanPhoto(rgb_png(pixels), ".png", "enlarged four times (bicubic) to match its mask")
+            elif keep_metadata and upright:
                 suffix = ".jpg" if photo.facts.format == "JPEG" else ".png"
                 clean = CleanPhoto(file.data, suffix, "unchanged")
             else:
@@ -111,5 +116,7 @@ def write_training_set(
         write_new(folder / "manifest.json", json_bytes(manifest))
     files = [name for row in rows for name in (row["image"], row["mask"])]
     empty = [side for side, share in shares.items() if share > 0 and rows and not counts[side]]
-    notes = (f"No picture fell to {' or '.join(empty)}; add more photos.",) if empty else ()
+    notes = notes_on_grids(walk, "a photo there was enlarged (bicubic) to match its mask")
+    if empty:
+        notes += (f"No picture fell to {' or '.join(empty)}; add more photos.",)
     return ExportReport("training-set", out, len(rows), skipped_names(walk), (*files, "manifest.json"), notes)
