@@ -31,8 +31,8 @@ Quirks that are reproduced:
   picture of a batch by itself and without touching the running statistics. The score of a tile then
   depends on that tile, so whole pictures should be given. There 16 px a side are not enough, for one
   value has no spread: a picture under 32 px in both directions is continued to 32 px.
-- Upsampling aligns corners, so that the maps of the coarse scales are stretched by up to 15 px
-  against the picture where a side is no multiple of 16.
+- Upsampling aligns corners, which stretches coarse maps against the picture: at 1/16 by some 8 px at
+  every edge, and by up to 23 px at the far ones where a side is no multiple of 16.
 
 Not copied, as mistakes of the published scripts: defaults that give another network than the
 trained one (two classes, instance norm), the loss mode "bce" that cannot run, integer labels,
