@@ -42,17 +42,36 @@ def maps_job(
     return Job(f"Asking {request.model.name} for its layers", work)
 
 
+@dataclass(frozen=True)
+class RefineRequest:
+    """A score to refine, by a name of `crackcore.refinement`; `model` made it, if it is installed."""
+
+    prediction: Prediction
+    name: str
+    title: str
+    pixels: RgbImage = field(repr=False)
+    model: InstalledModel | None = field(repr=False)
+    settings: PredictSettings
+
+
 def refine_job(
-    prediction: Prediction,
-    name: str,
-    title: str,
-    pixels: RgbImage,
-    arrange: Callable[[Prediction], object],
+    request: RefineRequest, warm: WarmPredictor | None, arrange: Callable[[Prediction], object]
 ) -> Job:
-    """The prediction with a refined score, and what `arrange` made of it; runs on the cpu lane."""
+    """The prediction with a refined score, and what `arrange` made of it.
+
+    Runs on the device lane with `warm`, for a refinement that follows a map of the model; without it
+    on the cpu lane, following the photo.
+    """
 
     def work(progress: Progress) -> tuple[Prediction, object]:
-        made = refined(prediction, name, pixels, progress)
+        guide, threshold = None, 0.5
+        if request.model is not None:
+            threshold = request.model.spec.threshold
+            if warm is not None:
+                guide = warm.guide(request.model, request.name, request.pixels, request.settings, progress)
+        made = refined(
+            request.prediction, request.name, request.pixels, progress, guide=guide, threshold=threshold
+        )
         return made, arrange(made)
 
-    return Job(title, work)
+    return Job(request.title, work)

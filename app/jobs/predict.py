@@ -50,6 +50,18 @@ class WarmPredictor:
         )
         return maps
 
+    def guide(
+        self,
+        installed: InstalledModel,
+        refinement: str,
+        pixels: RgbImage,
+        settings: PredictSettings,
+        progress: Progress,
+    ) -> NDArray[np.uint8] | None:
+        """The map of the model that a refinement follows; None where it follows the photo."""
+        name = guide_name(installed, refinement)
+        return self.maps(installed, pixels, (name,), settings, progress)[name] if name else None
+
     def _ready(self, installed: InstalledModel, settings: PredictSettings, progress: Progress) -> Any:
         preload_torch_libraries()
         from crackcore.inference.predictor import Predictor
@@ -77,24 +89,48 @@ class PredictRequest:
 
 def predict_job(request: PredictRequest, warm: WarmPredictor, *, shown: bool = True) -> Job:
     def work(progress: Progress) -> Prediction:
-        prediction = warm.predict(request.model, request.pixels, request.settings, progress)
-        if request.refinement:
-            return refined(prediction, request.refinement, request.pixels, progress)
-        return prediction
+        model, pixels, settings = request.model, request.pixels, request.settings
+        prediction = warm.predict(model, pixels, settings, progress)
+        if not request.refinement:
+            return prediction
+        guide = warm.guide(model, request.refinement, pixels, settings, progress)
+        return refined(
+            prediction, request.refinement, pixels, progress, guide=guide, threshold=model.spec.threshold
+        )
 
     return Job(f"Predicting {shown_name(request.title)}", work, shown=shown)
 
 
-def refined(prediction: Prediction, name: str, pixels: RgbImage, progress: Progress) -> Prediction:
+def guide_name(model: InstalledModel, refinement: str) -> str:
+    """Which map of this model a refinement follows, as in `Architecture.maps`; "" for none."""
+    from crackcore.models.catalogue import known_architecture
+    from crackcore.refinement import REFINEMENTS
+
+    wanted = REFINEMENTS[refinement].guide
+    architecture, _ = known_architecture(model.spec.architecture)
+    return wanted if wanted in [row.name for row in architecture.maps] else ""
+
+
+def refined(
+    prediction: Prediction,
+    name: str,
+    pixels: RgbImage,
+    progress: Progress,
+    *,
+    guide: NDArray[np.uint8] | None = None,
+    threshold: float = 0.5,
+) -> Prediction:
     """The same prediction with a refined score; its name says so, "cgnet-open + guided-filter".
 
-    `name` is one of `crackcore.refinement`.
+    `name`, `guide` and `threshold` are those of `crackcore.refinement.refine`.
     """
     from crackcore.refinement import REFINEMENTS, refine
 
-    progress(0, 1, REFINEMENTS[name].title)
+    progress(0, 0, REFINEMENTS[name].title)
     started = time.perf_counter()
-    score = read_only(refine(name, prediction.score, pixels, progress=progress))
+    if guide is not None and guide.shape != prediction.score.shape:
+        guide = None
+    score = read_only(refine(name, prediction.score, pixels, guide, progress, threshold=threshold))
     seconds = prediction.seconds + time.perf_counter() - started
     return replace(prediction, score=score, model=f"{prediction.model} + {name}", seconds=seconds)
 

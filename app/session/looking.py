@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from app.document import Document
 from app.document.looked_at import LookedAt, looked_at
 from app.jobs import Job
-from app.jobs.look import MapsRequest, maps_job, refine_job
+from app.jobs.look import MapsRequest, RefineRequest, maps_job, refine_job
 from app.messages import Kind, Message, Way, message_for
 from crackcore.domain.box import Box
 from crackcore.domain.prediction import Prediction, PredictSettings
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from app.session.session import Session
     from crackcore.models.architectures import Architecture
     from crackcore.models.catalogue import InstalledModel
-    from crackcore.refinement import Refinement
 
 RESULT = ""
 LARGEST_BYTES = 1 << 30  # of all maps of one picture together; a larger one is refused, not swapped
@@ -48,7 +47,6 @@ class Looking(QObject):
         self._document: Document | None = None
         self._kept: dict[str, LookedAt] = {}
         self._refined: dict[str, Prediction] = {}
-        self._of: Prediction | None = None  # what the refined maps were made from
         self.key = RESULT
         self.wanted = RESULT  # what is being made; RESULT when nothing is
         self.job: Job | None = None
@@ -74,8 +72,22 @@ class Looking(QObject):
         if model is not None:
             found += self._maps_of(model, models.architecture_of(model))
         if document.prediction is not None:
-            found += [_refined_view(row) for row in models.refinements]
+            maker = self._maker(document.prediction)
+            found += [
+                View(row.name, row.title, "Score, refined", row.summary)
+                for row in models.refinements
+                if not row.needs_guide or self._has_map(maker, row.guide)
+            ]
         return tuple(found)
+
+    def _maker(self, prediction: Prediction) -> InstalledModel | None:
+        """The model that made a prediction, if it is installed."""
+        digest = prediction.model_sha256
+        return next((m for m in self._session.models.installed if m.sha256 == digest), None)
+
+    def _has_map(self, model: InstalledModel | None, name: str) -> bool:
+        architecture = None if model is None else self._session.models.architecture_of(model)
+        return architecture is not None and name in [row.name for row in architecture.maps]
 
     def view(self, key: str) -> View | None:
         return next((view for view in self.views if view.key == key), None)
@@ -159,15 +171,24 @@ class Looking(QObject):
 
     # -------------------------------------------------------------- making
 
+    @property
+    def _settings(self) -> PredictSettings:
+        value = self._session.settings.value
+        return PredictSettings(device=value.device, precision=value.precision)
+
     def _make(self, key: str) -> None:
         document = self._document
         view = self.view(key)
         if document is None or document.photo_levels is None or view is None:
             return
+        lanes = self._session.lanes
         if ":" in key:
-            job = self._maps_job(document, key)
+            job, lane = self._maps_job(document, key), lanes.device
         else:
-            job = self._refine_job(document, key, view.title)
+            follows = self._follows(document, key)
+            job, lane = self._refine_job(document, key, view.title, follows), lanes.cpu
+            if follows:
+                lane = lanes.device
         if job is None:
             return
         self.job, self.wanted = job, key
@@ -180,8 +201,6 @@ class Looking(QObject):
         job.progressed.connect(lambda done, total, note: self.changed.emit())
         job.failed.connect(lambda error: self._session.tell(message_for(error, key="look")))
         job.ended.connect(over)
-        lanes = self._session.lanes
-        lane = lanes.device if ":" in key else lanes.cpu
         lane.submit(job, replaces="look")
 
     def _maps_job(self, document: Document, key: str) -> Job | None:
@@ -208,13 +227,13 @@ class Looking(QObject):
         # All at once cost hardly more than one, and going through them is then immediate.
         together = area * sum(kinds[name] for name in titles) <= LARGEST_BYTES
         names = tuple(titles) if together else (wished,)
-        value = self._session.settings.value
-        settings = PredictSettings(device=value.device, precision=value.precision)
 
         def arrange(name: str, found: NDArray[np.uint8]) -> LookedAt:
             return looked_at(f"{titles[name]} of {model.name}", found, size_px)
 
-        job = maps_job(MapsRequest(pixels, model, names, settings), self._session.predicting.warm, arrange)
+        job = maps_job(
+            MapsRequest(pixels, model, names, self._settings), self._session.predicting.warm, arrange
+        )
 
         def came(layers: dict[str, LookedAt]) -> None:
             if self.job is job:
@@ -225,16 +244,24 @@ class Looking(QObject):
         job.succeeded.connect(came)
         return job
 
-    def _refine_job(self, document: Document, key: str, title: str) -> Job | None:
+    def _follows(self, document: Document, name: str) -> bool:
+        """Whether a refinement needs the model too, for the map it follows."""
+        row = next((r for r in self._session.models.refinements if r.name == name), None)
+        if row is None or document.prediction is None or not row.guide:
+            return False
+        return self._has_map(self._maker(document.prediction), row.guide)
+
+    def _refine_job(self, document: Document, key: str, title: str, follows: bool) -> Job | None:
         prediction = document.prediction
         if prediction is None or document.photo_levels is None:
             return None
-        size_px = document.size_px
+        size_px, pixels = document.size_px, document.photo_levels[0]
 
         def arrange(made: Prediction) -> LookedAt:
             return looked_at(f"{title}, from {prediction.model}", made.score, size_px)
 
-        job = refine_job(prediction, key, title, document.photo_levels[0], arrange)
+        request = RefineRequest(prediction, key, title, pixels, self._maker(prediction), self._settings)
+        job = refine_job(request, self._session.predicting.warm if follows else None, arrange)
 
         def came(answer: tuple[Prediction, LookedAt]) -> None:
             if self.job is job and document.prediction is prediction:
@@ -293,7 +320,3 @@ class Looking(QObject):
             self.look_at(RESULT)
         else:
             self.changed.emit()
-
-
-def _refined_view(row: Refinement) -> View:
-    return View(row.name, row.title, "Score, refined", row.summary)
