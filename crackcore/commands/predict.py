@@ -10,6 +10,7 @@ from typing import Any
 from crackcore.commands.output import print_json, say, show, terminal_progress
 
 KINDS = ("mask", "score", "overlay")
+NO_REFINEMENT = "none"
 
 
 def add(subparsers: Any) -> None:
@@ -20,6 +21,13 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--model", default=None, metavar="NAME", help="an installed model, or a model file")
     parser.add_argument(
         "--threshold", type=float, default=None, metavar="T", help="0 to 1; else the model's own"
+    )
+    parser.add_argument(
+        "--refine",
+        default=None,
+        metavar="NAME",
+        help="what is done to the score: guided-filter, guided-filter-published, crf or none; "
+        "else what the model says",
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument(
@@ -44,6 +52,10 @@ def run(options: argparse.Namespace) -> int:
         return 2
     from crackcore.imaging.scanning import scan
     from crackcore.models.catalogue import DEFAULT_MODEL, find_model
+    from crackcore.refinement import known_refinement
+
+    if options.refine and options.refine != NO_REFINEMENT:
+        known_refinement(options.refine)
 
     with terminal_progress("Looking") as progress:
         found = scan(options.paths, progress)
@@ -72,10 +84,18 @@ def _predict(options: argparse.Namespace, save: list[str], model: Any, found: An
     from crackcore.exports.tables import summary_csv, summary_row
     from crackcore.inference.batch import predict_many
     from crackcore.inference.predictor import Predictor
+    from crackcore.inference.refining import guide_map, refined_prediction
     from crackcore.masks.threshold import crack_share, score_step, thresholded
     from crackcore.names import escaped, shown_name
+    from crackcore.refinement import threshold_after
 
-    share = model.spec.threshold if options.threshold is None else options.threshold
+    refinement = model.spec.refinement if options.refine is None else options.refine
+    refinement = "" if refinement == NO_REFINEMENT else refinement
+    if refinement:
+        guide_map(refinement, model.spec.architecture)  # refused before the first picture, not after it
+    share = options.threshold
+    if share is None:
+        share = threshold_after(refinement, model.spec.threshold)
     step = score_step(share)
     threshold = Threshold(step, step)
     predictor = Predictor.for_model(model, options.device)
@@ -99,11 +119,21 @@ def _predict(options: argparse.Namespace, save: list[str], model: Any, found: An
             failed(path, f"{shown_name(path)}: {reason}")
         stems = dict(zip(found.pictures, safe_stems(found.pictures), strict=True))
         settings = PredictSettings(device=options.device)
-        for answer in predict_many(found.pictures, predictor, settings, progress):
+        whole = 1000 * len(found.pictures)
+        for number, answer in enumerate(predict_many(found.pictures, predictor, settings, progress), 1):
             if answer.photo is None or answer.prediction is None:
                 failed(answer.path, answer.error.sentence() if answer.error else "not analysed")
                 continue
-            stem, score = stems[answer.path], answer.prediction.score
+            prediction = answer.prediction
+            if refinement:
+
+                def refining(done: int, total: int, note: str = "", *, at: int = 1000 * number) -> None:
+                    progress(at, whole, note or "refining")
+
+                prediction = refined_prediction(
+                    refinement, prediction, answer.photo.pixels, predictor, refining
+                )
+            stem, score = stems[answer.path], prediction.score
             mask = thresholded(score, threshold)
             if "mask" in save:
                 storage.write_new(folder / "masks" / f"{stem}.png", mask_png(mask))
@@ -118,10 +148,10 @@ def _predict(options: argparse.Namespace, save: list[str], model: Any, found: An
                     "path": escaped(str(answer.path)),
                     "status": "analysed",
                     "reason": "",
-                    "seconds": round(answer.prediction.seconds, 4),
+                    "seconds": round(prediction.seconds, 4),
                     "crack_share": round(crack_share(mask), 8),
                     "file": f"{stem}.png",
-                    "device": answer.prediction.device,
+                    "device": prediction.device,
                     "notes": list(answer.photo.facts.notes),
                 }
             )
@@ -131,6 +161,7 @@ def _predict(options: argparse.Namespace, save: list[str], model: Any, found: An
                     mask,
                     model=model.name,
                     model_sha256=model.sha256,
+                    refinement=refinement,
                     threshold=threshold,
                     file=f"{stem}.png",
                     sha256=answer.photo.facts.sha256,
@@ -141,6 +172,7 @@ def _predict(options: argparse.Namespace, save: list[str], model: Any, found: An
         summary = {
             "model": model.name,
             "model_sha256": model.sha256,
+            "refinement": refinement,
             "threshold": share,
             "threshold_step": step,
             "pictures": pictures,
