@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -128,8 +129,9 @@ def refined(
 
     progress(0, 0, REFINEMENTS[name].title)
     started = time.perf_counter()
-    if guide is not None and guide.shape != prediction.score.shape:
-        guide = None
+    if guide is not None and guide.shape != prediction.score.shape:  # of a picture finer than its photo
+        height, width = prediction.score.shape
+        guide = np.asarray(cv2.resize(guide, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     score = read_only(refine(name, prediction.score, pixels, guide, progress, threshold=threshold))
     seconds = prediction.seconds + time.perf_counter() - started
     return replace(prediction, score=score, model=f"{prediction.model} + {name}", seconds=seconds)

@@ -191,7 +191,7 @@ class Predicting(QObject):
             model,
             PredictSettings(device=value.device, precision=value.precision),
             unescaped(session.record(image_id).file),
-            value.refinement,
+            self._refinement(model),
         )
         job = predict_job(request, self.warm, shown=shown)
 
@@ -245,10 +245,17 @@ class Predicting(QObject):
         if default is not None:
             document.set_threshold(default, final=True)
 
+    def _refinement(self, model: InstalledModel) -> str:
+        """What is done to every new score: a name of `crackcore.refinement`, or "" for nothing."""
+        wish = self._session.settings.value.refinement
+        return {"model": model.spec.refinement, "none": ""}.get(wish, wish)
+
     def _default_threshold(self, image_id: str, model: InstalledModel) -> Threshold | None:
         """The threshold a model was measured at, for images where nobody has moved it."""
+        from crackcore.refinement import threshold_after
+
         record = self._session.record(image_id)
-        step = score_step(model.spec.threshold)
+        step = score_step(threshold_after(self._refinement(model), model.spec.threshold))
         if record.review not in (Review.NEW, Review.FAILED) or record.threshold != Threshold():
             return None
         return None if step == Threshold().low else Threshold(step, step)

@@ -58,12 +58,13 @@ class Settings:
         ),
     )
     refinement: str = setting(
-        "",
-        "Refine every new score with",
+        "model",
+        "Refine every new score",
         choices=(
-            ("", "Nothing"),
-            ("guided-filter", "Guided filter: edges as in the photo"),
-            ("crf", "CRF: whole, even cracks; slower"),
+            ("model", "As the model says"),
+            ("none", "Never"),
+            ("guided-filter", "Sharper edges (guided filter)"),
+            ("crf", "Weighed against the whole picture (CRF)"),
         ),
     )
     brush_px: int = setting(9, "Brush size at start", unit="px", low=1, high=200)

@@ -14,6 +14,7 @@ from app.panels.look_at import LookAt
 from app.session.looking import RESULT
 from app.settings.schema import facts_of
 from crackcore.domain.model_spec import ModelSpec
+from crackcore.masks.threshold import score_step
 from crackcore.models.catalogue import InstalledModel, create_network, known_architecture
 from crackcore.models.model_files import save_model
 from crackcore.refinement import REFINEMENTS, refine
@@ -26,7 +27,7 @@ def install(own_state):
     """Real models of a real architecture, a few channels wide, with start weights."""
     import torch
 
-    def make(name: str, architecture: str, **arguments: object) -> InstalledModel:
+    def make(name: str, architecture: str, *, refinement: str = "", **arguments: object) -> InstalledModel:
         torch.manual_seed(11)
         row, _ = known_architecture(architecture)
         spec = ModelSpec(
@@ -37,6 +38,7 @@ def install(own_state):
             row.activation,
             multiple_px=row.multiple_px,
             minimum_px=row.minimum_px,
+            refinement=refinement,
         )
         folder = own_state / "models"
         folder.mkdir(parents=True, exist_ok=True)
@@ -345,8 +347,23 @@ def test_every_prediction_takes_precision_and_refinement_along(qtbot, own_state,
         assert document.prediction.settings.precision == "float32"
 
 
+def test_what_the_model_says_is_done_unless_the_user_says_otherwise(qtbot, own_state, install, tmp_path):
+    install("edged", "deepcrack_liu", width=1 / 16, refinement="guided-filter-published")
+    pictures(tmp_path / "wall", 1, SIZE)
+    with running(qtbot, own_state, [tmp_path / "wall"]) as app:
+        shown(app, "edged")
+        document = app.session.document
+        app.run("predict.this")
+        app.until(lambda: document.prediction is not None)
+        assert document.prediction.model == "edged + guided-filter-published"
+        assert document.threshold.low == score_step(0.48), "where its authors cut it"
+        app.program.settings.set("refinement", "none")
+        app.run("predict.this")
+        app.until(lambda: document.prediction.model == "edged")
+
+
 def test_the_refinements_that_can_be_set_exist_and_work_for_every_model():
-    names = [value for value, _ in facts_of("refinement").choices if value]
+    names = [value for value, _ in facts_of("refinement").choices if value not in ("model", "none")]
     assert names
     for name in names:
         assert not REFINEMENTS[name].needs_guide
