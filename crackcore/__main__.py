@@ -13,6 +13,7 @@ from crackcore.errors import Cancelled, CrackError
 COMMANDS = {
     "models": "list architectures and installed models",
     "import-model": "turn a published checkpoint into a model of this program",
+    "export-model": "write a model as ONNX for other programs",
     "predict": "find cracks in pictures and write them to a folder",
     "project": "make, fill, list or check a project",
     "export": "write masks, tables or training sets of a project",

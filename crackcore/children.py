@@ -124,6 +124,7 @@ def limit_memory(more_bytes: int | None) -> None:
 
 
 def _run(answer: Connection, work: Callable[..., Any], arguments: tuple[Any, ...], memory_bytes: int) -> None:
+    _be_quiet()
     _limit_time()
     limit_memory(memory_bytes)
 
@@ -143,6 +144,13 @@ def _run(answer: Connection, work: Callable[..., Any], arguments: tuple[Any, ...
 
 def _send(answer: Connection, letter: dict[str, Any]) -> None:
     answer.send_bytes(json.dumps(letter, allow_nan=False).encode("ascii"))
+
+
+def _be_quiet() -> None:
+    """Nothing on standard output, where the asking command may be writing its one answer."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
 
 
 def _limit_time() -> None:

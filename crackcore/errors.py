@@ -155,6 +155,10 @@ class NetworkNotRecognised(CheckpointRefused):
     """The weights can be read, but none of the networks known here has exactly these layers."""
 
 
+class NotExported(ModelProblem):
+    """A model could not be written in the format of other programs."""
+
+
 class NotAnalysed(ModelProblem):
     """The network gave NaN or Inf: there is no answer, which is not the answer "no cracks"."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +45,8 @@ def trial_picture(side_px: int) -> NDArray[np.uint8]:
 
 def try_network(network: nn.Module, spec: ModelSpec, architecture: Architecture) -> Trial:
     """Run the network (in eval mode) once on the CPU; raises NotAnalysed with the fault it shows."""
-    side = _ENLARGED_SIDE_PX if architecture.output_scale > 1 else _SIDE_PX
+    scale = output_scale_of(architecture, spec.arguments)
+    side = _ENLARGED_SIDE_PX if scale > 1 else _SIDE_PX
     side = max(side, -(-spec.minimum_px // 16) * 16)
     with torch.inference_mode():
         outputs = network(as_input(trial_picture(side), spec.preprocessing))
@@ -56,7 +59,7 @@ def try_network(network: nn.Module, spec: ModelSpec, architecture: Architecture)
         if not bool(torch.isfinite(output).all()):
             raise NotAnalysed(f"on a trial picture its output {name} is not a number.")
     shown = found[architecture.score or names[0]]
-    right = side * architecture.output_scale
+    right = side * scale
     if shown.ndim != 4 or min(shown.shape[2:]) < right:
         raise NotAnalysed("on a trial picture it gives a map of a wrong size.")
     values = _turned(shown, spec.activation)
@@ -64,10 +67,17 @@ def try_network(network: nn.Module, spec: ModelSpec, architecture: Architecture)
     return Trial({k: tuple(v.shape) for k, v in found.items()}, low, high, high - low < 1e-6)
 
 
+def output_scale_of(architecture: Architecture, arguments: Mapping[str, Any]) -> int:
+    """Map pixels along one input pixel, of the network with these arguments."""
+    if architecture.output_scale == 1:
+        return 1
+    return int(arguments.get("scale", architecture.output_scale))
+
+
 def as_input(pixels: NDArray[np.uint8], before: Preprocessing) -> Tensor:
     """Float32 (1, 3, H, W) of uint8 RGB pixels, ordered and normalised; neither enlarged nor padded."""
     ordered = pixels[:, :, ::-1] if before.channel_order == "BGR" else pixels
-    values = torch.from_numpy(ordered.astype(np.float32, order="C")).permute(2, 0, 1)[None]
+    values = torch.from_numpy(ordered.astype(np.float32, order="C")).permute(2, 0, 1)[None].contiguous()
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (before.mean, before.std))
     return (values * before.scale - mean) / std
 

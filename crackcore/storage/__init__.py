@@ -17,7 +17,7 @@ from crackcore.storage.files import (
     write_all,
     write_durably,
 )
-from crackcore.storage.folders import make_folder, new_folder, remove_tree, write_new
+from crackcore.storage.folders import folder_beside, make_folder, new_folder, remove_tree, write_new
 from crackcore.storage.locks import Lock, is_at, lock_file
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "beside_numbered",
     "disk",
     "file_digest",
+    "folder_beside",
     "is_at",
     "lock_file",
     "make_folder",

@@ -61,6 +61,22 @@ def new_folder(target: Path | str) -> Iterator[Path]:
             remove_tree(temporary)
 
 
+@contextlib.contextmanager
+def folder_beside(target: Path | str) -> Iterator[Path]:
+    """A folder of our own on the same disk as `target`, for what is not complete yet; gone afterwards.
+
+    Folders above `target` are made as needed. A file made in it becomes `target` by `put_in_place`.
+    """
+    target = Path(target)
+    make_folder(target.parent)
+    folder = target.with_name(temporary_name(target.name))
+    make_folder(folder)
+    try:
+        yield folder
+    finally:
+        remove_tree(folder)
+
+
 def _refuse_used(target: Path) -> None:
     if target.is_dir():
         with os.scandir(target) as entries:

@@ -80,7 +80,7 @@ def test_shell_scripts_parse(script: str) -> None:
 def test_every_command_in_the_readme_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     from crackcore.__main__ import COMMANDS, main
 
-    named = set(re.findall(r"^`?(?:\| `)?crackcore ([a-z]+)", README, re.MULTILINE))
+    named = set(re.findall(r"^`?(?:\| `)?crackcore ([a-z-]+)", README, re.MULTILINE))
     assert named == set(COMMANDS)
     for command in COMMANDS:
         assert main([command, "--help"]) == 0

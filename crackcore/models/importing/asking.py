@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,7 +76,7 @@ def import_model(
         "name": called,
         "licence": licence.strip()[:500] or UNKNOWN_LICENCE,
     }
-    with _folder_beside(target) as folder:
+    with storage.folder_beside(target) as folder:
         made = folder / "model.safetensors"
         known = _ask(source, wishes, str(made), progress)
         # from here on it is like any model file: only its header is looked at in this process
@@ -156,15 +155,3 @@ def _refuse_taken(target: Path, called: str, replace: bool, *, in_user_folder: b
     for model in installed_models():
         if model.name == called and not (replace and model.path == target):
             raise TargetExists(f'A model called "{called}" is installed already.', hint=hint, path=target)
-
-
-@contextlib.contextmanager
-def _folder_beside(target: Path) -> Iterator[Path]:
-    """A folder of our own on the same disk for what is not complete yet; gone afterwards."""
-    storage.make_folder(target.parent)
-    folder = target.with_name(storage.temporary_name(target.name))
-    storage.make_folder(folder)
-    try:
-        yield folder
-    finally:
-        storage.remove_tree(folder)

@@ -95,7 +95,7 @@ def _matches(weights: Shapes, known: Architecture, brought: Mapping[str, Any]) -
             continue
         match = _compared(known.name, arguments, weights, wanted)
         yield match
-        if match.exact or not known.has_width:
+        if match.exact:
             continue
         for width in possible_widths(weights, wanted):
             narrow = {**arguments, "width": width}
@@ -154,8 +154,8 @@ def possible_widths(weights: Shapes, full: Shapes) -> list[float]:
         found = weights.get(name)
         if not found or len(found) != len(wanted) or wanted[0] < 32 or found[0] == wanted[0]:
             continue
-        if found[0] % _MULTIPLE:
-            return []
+        if wanted[0] % _MULTIPLE or found[0] % _MULTIPLE:  # something else is counted in
+            continue
         seen += 1
         steps = found[0] / _MULTIPLE
         low = max(low, (steps - 0.5) * _MULTIPLE / wanted[0])
@@ -205,6 +205,16 @@ def _segmentation(weights: Shapes) -> list[dict[str, Any]]:
     return found or [{}]
 
 
+def _kbpn(weights: Shapes) -> list[dict[str, Any]]:
+    stages = {int(m[1]) for k in weights if (m := re.match(r"back_projection_stages\.(\d{1,2})\.", k))}
+    return [{"stages": len(stages)}] if len(stages) > 1 else [{}]
+
+
+def _csbsr(weights: Shapes) -> list[dict[str, Any]]:
+    (enlarging,) = _kbpn(_part(weights, "sr_model."))
+    return [{**enlarging, **segmentation} for segmentation in _segmentation(weights)]
+
+
 def _cssr(weights: Shapes) -> list[dict[str, Any]]:
     (enlarging,) = _dbpn(_part(weights, "sr_model."))
     return [{**enlarging, **segmentation} for segmentation in _segmentation(weights)]
@@ -214,5 +224,6 @@ _GUESSES: dict[str, Callable[[Shapes], list[dict[str, Any]]]] = {
     "dbpn": _dbpn,
     "unet16": _unet16,
     "cssr": _cssr,
-    "csbsr": _segmentation,
+    "kbpn": _kbpn,
+    "csbsr": _csbsr,
 }
