@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from crackcore.models.deploy.form import DeployForm, PlainForm
-from crackcore.models.folding import folded
+from crackcore.models.deploy.form import DeployForm, PlainForm, RewrittenForm, architecture_of
 
 __all__ = ["PRECISIONS", "DeployForm", "deploy_form"]
 
@@ -22,6 +21,11 @@ def deploy_form(network: nn.Module, *, precision: str = "float32", score_only: b
     """
     if precision not in PRECISIONS:
         raise ValueError(f"no precision called {precision!r}")
-    form = PlainForm(folded(network), precision=precision)
+    known = architecture_of(network)
+    form: DeployForm = (
+        PlainForm(network, precision=precision)
+        if known is None
+        else RewrittenForm(network, known, precision=precision)
+    )
     form.score_only = score_only
     return form

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from crackcore.models.architectures import OWN, Architecture
+from crackcore.models.deploy.pyramid import OptionalBranch
+from crackcore.models.deploy.rewriting import rewritten
 
 MAIN = "output"
 """The name of the one output of a network whose outputs are not known (a plug-in's)."""
@@ -40,13 +42,10 @@ class DeployForm(nn.Module):
 
 
 class PlainForm(DeployForm):
-    """Any network as it is: a copy in eval mode, channels-last; outputs picked by their place."""
+    """A plug-in's network as it is: a copy in eval mode, channels-last; its first output counts."""
 
     def __init__(self, network: nn.Module, *, precision: str = "float32") -> None:
         super().__init__()
-        known = architecture_of(network)
-        if known is not None:
-            self.names, self.score = known.outputs, known.score or known.outputs[0]
         self.network = for_inference(network)
         self.precision = precision
 
@@ -56,8 +55,25 @@ class PlainForm(DeployForm):
                 outputs = self.network(x)
         else:
             outputs = self.network(x)
-        listed: list[Any] = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
-        found = dict(zip(self.names, listed, strict=False))
+        main: Any = outputs[0] if isinstance(outputs, (tuple, list)) else outputs
+        return {MAIN: main.float()} if isinstance(main, Tensor) else {}
+
+
+class RewrittenForm(DeployForm):
+    """One of our networks with its parts replaced by faster ones, see `rewriting`."""
+
+    def __init__(self, network: nn.Module, known: Architecture, *, precision: str = "float32") -> None:
+        super().__init__()
+        self.names, self.score = known.outputs, known.score or known.outputs[0]
+        self.network = rewritten(network, getattr(torch, precision))
+        self._branches = [m for m in self.network.modules() if isinstance(m, OptionalBranch)]
+
+    def maps(self, x: Tensor, names: Collection[str]) -> dict[str, Tensor]:
+        for branch in self._branches:
+            branch.wanted = any(name.startswith("aux") for name in names)
+        outputs = self.network(x.contiguous(memory_format=torch.channels_last))
+        listed = (outputs,) if isinstance(outputs, Tensor) else outputs
+        found = dict(zip(self.names, listed, strict=True))
         return {name: found[name].float() for name in names}
 
 

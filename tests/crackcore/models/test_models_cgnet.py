@@ -16,7 +16,6 @@ import torch
 from crackcore.inference.predictor import network_input, score_of_logits
 from crackcore.models.catalogue import known_architecture
 from crackcore.models.cgnet import CGNet
-from crackcore.models.folding import folded
 from crackcore.models.importing.origins import origin_spec
 
 LOGITS_TOLERANCE = 1e-4
@@ -110,24 +109,3 @@ def test_any_size_gives_a_map_of_that_size(size: tuple[int, int]) -> None:
     net = CGNet().eval()
     with torch.inference_mode():
         assert net(torch.zeros(1, 3, *size)).shape == (1, 2, *size)
-
-
-@pytest.mark.parametrize("case", ["cgnet_m3n21.64x96", "cgnet_m3n21.75x101"])
-def test_the_folded_form_gives_the_published_values_too(
-    golden: Path, recipe: ModuleType, network: CGNet, case: str
-) -> None:
-    described, values = _case(golden, case)
-    given = described["input"]
-    inputs = torch.from_numpy(recipe.normal(given["label"], given["shape"], 0, given["scale"]))
-    quick = folded(network)
-    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in quick.backbone.level2.modules())
-    with torch.inference_mode():
-        np.testing.assert_allclose(
-            quick(inputs).numpy(), values["logits_full"], atol=LOGITS_TOLERANCE, rtol=0
-        )
-    assert any(isinstance(m, torch.nn.BatchNorm2d) for m in network.backbone.level2.modules())
-
-
-def test_folding_leaves_unknown_networks_alone() -> None:
-    other = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 1), torch.nn.BatchNorm2d(2))
-    assert folded(other) is other
