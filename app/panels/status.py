@@ -103,6 +103,7 @@ class StatusLine(QStatusBar):
         session.saved_changed.connect(self._refresh_saved)
         session.project_changed.connect(self._refresh_saved)
         session.document_changed.connect(self._refresh_size)
+        session.record_changed.connect(lambda image_id: self._refresh_size())
         theme.changed.connect(self._dress)
         self._dress()
         self._refresh_size()
@@ -131,14 +132,17 @@ class StatusLine(QStatusBar):
 
     def _refresh_size(self) -> None:
         document = self._session.document
+        self.show_cursor(None)  # until the mouse moves, nothing is known of this picture
         if document is None:
             self.size_text.setText("")
             self.zoom_text.setText("")
-            self.show_cursor(None)
             return
         record = document.record
         megapixels = record.width_px * record.height_px / 1e6
-        self.size_text.setText(f"{record.width_px} × {record.height_px} px, {megapixels:.1f} MP")
+        text = f"{record.width_px} × {record.height_px} px, {megapixels:.1f} MP"
+        if record.magnification > 1:
+            text += f", mask × {record.magnification}"
+        self.size_text.setText(text)
         self.size_text.setToolTip("\n".join(document.photo_notes))
 
     def _refresh_device(self) -> None:

@@ -206,10 +206,10 @@ class Looking(QObject):
     def _maps_job(self, document: Document, key: str) -> Job | None:
         model = self._session.models.chosen
         assert model is not None
-        assert document.photo_levels is not None
+        assert document.photo is not None
         architecture = self._session.models.architecture_of(model)
         assert architecture is not None
-        pixels, size_px = document.photo_levels[0], document.size_px
+        pixels, size_px = document.photo, document.size_px
         titles = {v.key.partition(":")[2]: v.title for v in self._maps_of(model, architecture)}
         kinds = {row.name: 3 if row.kind == "picture" else 1 for row in architecture.maps}
         area = pixels.shape[0] * pixels.shape[1] * architecture.output_scale**2 * 4 // 3
@@ -229,7 +229,7 @@ class Looking(QObject):
         names = tuple(titles) if together else (wished,)
 
         def arrange(name: str, found: NDArray[np.uint8]) -> LookedAt:
-            return looked_at(f"{titles[name]} of {model.name}", found, size_px)
+            return looked_at(f"“{titles[name]}” ({model.name})", found, size_px)
 
         job = maps_job(
             MapsRequest(pixels, model, names, self._settings), self._session.predicting.warm, arrange
@@ -253,12 +253,12 @@ class Looking(QObject):
 
     def _refine_job(self, document: Document, key: str, title: str, follows: bool) -> Job | None:
         prediction = document.prediction
-        if prediction is None or document.photo_levels is None:
+        if prediction is None or document.photo is None:
             return None
-        size_px, pixels = document.size_px, document.photo_levels[0]
+        size_px, pixels = document.size_px, document.photo
 
         def arrange(made: Prediction) -> LookedAt:
-            return looked_at(f"{title}, from {prediction.model}", made.score, size_px)
+            return looked_at(f"“{title}” ({prediction.model})", made.score, size_px)
 
         request = RefineRequest(prediction, key, title, pixels, self._maker(prediction), self._settings)
         job = refine_job(request, self._session.predicting.warm if follows else None, arrange)

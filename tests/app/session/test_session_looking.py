@@ -130,7 +130,7 @@ def test_what_is_looked_at_is_said_over_the_picture_and_the_way_back_is_beside_i
         assert notice.isHidden()
         look(app, "Side output 2")
         assert notice.isVisible()
-        assert notice.text.text() == "You are looking at Side output 2 of liu, not at the mask."
+        assert notice.text.text() == "You are looking at “Side output 2” (liu), not at the mask."
         assert not notice.use.isVisible(), "a side output is not a refined score"
         notice.outline.click()
         assert app.session.looking.outline
@@ -323,7 +323,7 @@ def test_shift_m_goes_through_the_layers_and_back(qtbot, own_state, liu, tmp_pat
             app.until(lambda: app.session.looking.job is None)
             found = app.canvas.looked_at
             seen.append(RESULT if found is None else found.title)
-        assert seen == [*(f"Side output {n} of liu" for n in (1, 2, 3, 4, 5)), RESULT]
+        assert seen == [*(f"“Side output {n}” (liu)" for n in (1, 2, 3, 4, 5)), RESULT]
         app.run("view.look-next")
         app.run("view.look-result")
         assert app.canvas.looked_at is None
