@@ -46,7 +46,7 @@ class ModelList(QListWidget):
                 item.setData(RowRole, row)
                 item.setData(Qt.ItemDataRole.AccessibleTextRole, row.spoken)
                 # As escaped rich text, which wraps; a tool tip guesses what a name with markup would be.
-                item.setToolTip(f"<p>{escape(row.spoken)}</p>")
+                item.setToolTip(f"<p>{escape(row.more)}</p>")
                 if row.chosen or (self.currentItem() is None and row.installed):
                     self.setCurrentItem(item)
 

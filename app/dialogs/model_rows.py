@@ -36,8 +36,14 @@ class ModelRow:
         return (("Input", self.input), ("Licence", self.licence), ("Trained on", self.trained_on))
 
     @property
+    def more(self) -> str:
+        """What a row has no room for: the paper, and all that the model was trained on."""
+        parts = [self.paper, f"Trained on {self.trained_on}" if self.installed else ""]
+        return ". ".join(part.rstrip(".") for part in parts if part) + "."
+
+    @property
     def spoken(self) -> str:
-        """The whole row as sentences, for a screen reader and as a tool tip."""
+        """The whole row as sentences, for a screen reader."""
         said = [f"{self.title}, {self.network}" if self.network else self.title, self.good_for.rstrip(".")]
         if self.speed:
             said.append(f"Speed: {self.speed}")
@@ -70,7 +76,7 @@ def _row_of(model: InstalledModel, architecture: Architecture | None, chosen: st
     good_for, speed = spec.summary, ""
     if architecture is not None:
         good_for = good_for or architecture.good_for
-        speed = architecture.speed_with(spec.preprocessing)
+        speed = architecture.speed_with(spec)
     return ModelRow(
         name=model.name,
         title=model.name,

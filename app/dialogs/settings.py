@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QFormLayout,
+    QLabel,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
@@ -16,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.settings.schema import Settings, facts_of, names
 from app.settings.storage import SettingsHolder
-from app.theme.scheme import SPACE
+from app.theme.scheme import FIELD_PX, SPACE
 
 
 class SettingsDialog(QDialog):
@@ -36,8 +38,13 @@ class SettingsDialog(QDialog):
             facts = facts_of(name)
             if facts.shown:
                 self.fields[name] = self._field(name)
-                form.addRow(facts.title, self.fields[name])
+                self.fields[name].setMinimumHeight(FIELD_PX)
+                label = QLabel(facts.title)
+                label.setMinimumHeight(FIELD_PX)  # so that it stands in the middle of its field's height
+                label.setBuddy(self.fields[name])
+                form.addRow(label, self.fields[name])
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.button(QDialogButtonBox.StandardButton.Close).setIcon(QIcon())
         defaults = QPushButton("Back to the defaults")
         buttons.addButton(defaults, QDialogButtonBox.ButtonRole.ResetRole)
         defaults.clicked.connect(self._to_defaults)

@@ -109,7 +109,7 @@ class LookedAtNotice(QWidget):
     def _dress(self) -> None:
         scheme = self._theme.scheme
         self._frame.setStyleSheet(
-            f"#looked-at {{ background: {scheme.raised}; border: 2px solid {scheme.warning}; "
+            f"#looked-at {{ background: {scheme.hover}; border: 2px solid {scheme.warning}; "
             f"border-radius: {RADIUS}px; }}"
         )
         self._picture.setPixmap(pixmap("layers", scheme.warning, 18, self.devicePixelRatioF()))

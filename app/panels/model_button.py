@@ -85,7 +85,7 @@ class ModelButton(QPushButton):
 
     def _facts(self, model: InstalledModel) -> str:
         architecture = self._session.models.architecture_of(model)
-        speed = "" if architecture is None else architecture.speed_with(model.spec.preprocessing)
+        speed = "" if architecture is None else architecture.speed_with(model.spec)
         licence = model.spec.licence
         if not licence or licence.startswith("unknown"):
             licence = "licence not known"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crackcore.domain.model_spec import Preprocessing
+from crackcore.domain.model_spec import ModelSpec, Preprocessing
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,11 @@ class Architecture:
         """A word for people: light, medium, heavy; empty when the work is not known."""
         return speed_of(self.gflop_512)
 
-    def speed_with(self, preprocessing: Preprocessing) -> str:
-        """The same for a model that enlarges its pictures before the network sees them."""
-        return speed_of(self.gflop_512 * preprocessing.input_scale**2)
+    def speed_with(self, spec: ModelSpec) -> str:
+        """The same for a model: with fewer channels, or pictures enlarged before the network sees them."""
+        width = spec.arguments.get("width", 1.0)
+        share = float(width) ** 2 if self.has_width and isinstance(width, (int, float)) else 1.0
+        return speed_of(self.gflop_512 * share * spec.preprocessing.input_scale**2)
 
 
 def speed_of(gflop_512: float) -> str:

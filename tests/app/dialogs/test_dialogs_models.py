@@ -98,12 +98,16 @@ def test_every_architecture_without_weights_stands_below_with_the_way_to_get_the
 
 
 def test_speed_is_that_of_the_network_at_the_size_it_sees():
-    light = Architecture("n", "m:f", title="N", gflop_512=8.0)
+    light = Architecture("n", "m:f", title="N", gflop_512=8.0, has_width=True)
     plain, enlarged = installed("a", "n"), installed("b", "n", preprocessing=Preprocessing(input_scale=3.0))
     speeds = [row.speed for row in model_rows([plain, enlarged], [light], "")]
     assert speeds == ["light", "medium"]
     heavy = replace(light, gflop_512=900.0)
     assert model_rows([], [heavy], "")[0].speed == "heavy"
+    slim = installed("c", "n", arguments={"width": 0.125})
+    assert model_rows([slim], [heavy], "")[0].speed == "light", (
+        "an eighth of the channels, a 64th of the work"
+    )
 
 
 def test_words_for_sizes_and_for_sets_of_any_form():
@@ -179,7 +183,8 @@ def test_rows_are_as_high_as_their_sentence_at_any_width(chooser, qtbot):
 
 
 def test_names_with_markup_are_text_in_the_tool_tip_too(chooser):
-    dialog = chooser([installed("one", summary="<img src=x> & more")], "one")
+    named = installed("one", summary="<img src=x>", training_data=({"set": "<img src=y>"},))
+    dialog = chooser([named], "one")
     item = dialog.list.item(1)
     assert "&lt;img" in item.toolTip()
     assert "<img" not in item.toolTip()
