@@ -37,6 +37,11 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--name", help="name of the model; else that of the file")
     parser.add_argument("--architecture", default="cgnet_m3n21")
     parser.add_argument("--start-from", metavar="MODEL", help="installed model or file to go on from")
+    parser.add_argument(
+        "--imagenet-weights",
+        metavar="FILE",
+        help="weights of VGG-16 or ResNet-34 (.safetensors, .pth) for an encoder that starts from them",
+    )
     parser.add_argument("--iterations", type=int, default=2500)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=256, metavar="PX")
@@ -128,6 +133,7 @@ def run(options: argparse.Namespace) -> int:
         ),
         name_gaps=gaps,
         held_out_stems=stems,
+        imagenet_weights=Path(options.imagenet_weights) if options.imagenet_weights else None,
         licence=options.licence,
         summary=options.summary,
         training_data=tuple(

@@ -33,6 +33,7 @@ from crackcore.inference.predictor import Predictor
 from crackcore.models import devices
 from crackcore.models.catalogue import InstalledModel, create_network
 from crackcore.models.model_files import load_network, save_model
+from crackcore.models.starts import load_start
 from crackcore.progress import Progress, unheard
 from crackcore.training.augmentation import AugmentSettings, random_crop
 from crackcore.training.losses import crack_loss
@@ -83,6 +84,7 @@ class TrainRequest:
     summary: str = ""
     training_data: tuple[dict[str, Any], ...] = ()
     start_from: InstalledModel | None = None
+    imagenet_weights: Path | None = None  # for encoders that start from them; None: the user's folder
     device: str = "auto"
     input_scale: float = 1.0
 
@@ -126,7 +128,8 @@ def train(request: TrainRequest, progress: Progress = unheard) -> TrainReport:
 
     `progress` counts iterations; Cancelled leaves the best model so far on disk. Raises
     TrainingStopped when the loss is not a number (the last good weights are kept, if there are
-    any), InputRefused when there is nothing to train on or nothing to check on.
+    any), InputRefused when there is nothing to train on or nothing to check on, ModelProblem for a
+    start that does not fit.
     """
     started = time.monotonic()
     s = request.settings
@@ -139,9 +142,7 @@ def train(request: TrainRequest, progress: Progress = unheard) -> TrainReport:
         )
     torch.manual_seed(s.seed)
     device = devices.choose_device(request.device)
-    network: nn.Module = (
-        load_network(request.start_from) if request.start_from else create_network(request.architecture)
-    )
+    network = _fresh(request) if request.start_from is None else load_network(request.start_from)
     network = network.to(device.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = deepcopy(network)
     optimiser = torch.optim.Adam(
@@ -204,6 +205,12 @@ def train(request: TrainRequest, progress: Progress = unheard) -> TrainReport:
     seconds = time.monotonic() - started
     lines.write(event="end", f1=round(best_f1, 5), seconds=round(seconds, 1), sha256=best.sha256)
     return TrainReport(best, best_f1, seconds, lines.path, tuple(f"{p.set_name}/{p.stem}" for p in check))
+
+
+def _fresh(request: TrainRequest) -> nn.Module:
+    network: nn.Module = create_network(request.architecture)
+    load_start(network, request.imagenet_weights)
+    return network
 
 
 def evaluate_network(

@@ -9,10 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from crackcore.domain.image_record import Threshold
-from crackcore.errors import Cancelled, InputRefused, TrainingStopped
+from crackcore.errors import Cancelled, InputRefused, TrainingStopped, WeightsDoNotFit
 from crackcore.evaluation.sweep import sweep
 from crackcore.inference.predictor import Predictor
 from crackcore.masks.threshold import thresholded
@@ -117,6 +118,18 @@ def test_cancelling_leaves_the_best_so_far(pairs: list[TrainingPair], tmp_path: 
             TrainRequest(pairs, out, "m", settings=replace(QUICK, iterations=8, validate_every=2)), progress
         )
     assert out.is_file()
+
+
+def test_imagenet_weights_for_a_network_without_such_an_encoder_are_refused(
+    pairs: list[TrainingPair], tmp_path: Path
+) -> None:
+    weights = tmp_path / "vgg16.safetensors"
+    safetensors.torch.save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, weights)
+    out = tmp_path / "none.safetensors"
+    request = TrainRequest(pairs, out, "none", settings=QUICK, device="cpu", imagenet_weights=weights)
+    with pytest.raises(WeightsDoNotFit, match="no part that starts from ImageNet"):
+        train(request)
+    assert not out.exists()
 
 
 def test_one_photo_cannot_check_itself(tmp_path: Path) -> None:
