@@ -13,7 +13,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from crackcore.models import cgnet, dbpn, deepcrack_liu, deepcrack_tip, kbpn, pspnet, resnet34, unet16
+from crackcore.models import (
+    cgnet,
+    dbpn,
+    deepcrack_liu,
+    deepcrack_tip,
+    deepcrack_tip_paper,
+    kbpn,
+    pspnet,
+    resnet34,
+    unet16,
+)
 from crackcore.models.deploy.constant_maps import compute_kernel_maps_once
 from crackcore.models.deploy.enlarged_conv import EnlargedConv
 from crackcore.models.deploy.fused_conv import FusedConv, factor_and_shift, slope_of
@@ -118,6 +128,14 @@ def _deepcrack_tip(net: deepcrack_tip.DeepCrackTip, dtype: torch.dtype) -> nn.Mo
             first = net.get_submodule(f"down{k}.nn")[-1].conv.out_channels  # type: ignore[index]
             made = _FullSizeFuse(fuse, first, dtype)
         setattr(net, f"fuse{k}", made)
+    net.final = FusedConv(net.final)  # type: ignore[assignment]
+    return _children(net, dtype)
+
+
+def _deepcrack_tip_paper(net: deepcrack_tip_paper.DeepCrackTipPaper, dtype: torch.dtype) -> nn.Module:
+    for k in deepcrack_tip_paper.SCALES:
+        score: Any = net.get_submodule(f"score{k}")
+        setattr(net, f"score{k}", AsFloat(FusedConv(score, dtype=dtype)))
     net.final = FusedConv(net.final)  # type: ignore[assignment]
     return _children(net, dtype)
 
@@ -260,21 +278,12 @@ def _gate(part: Any, dtype: torch.dtype) -> nn.Module:
     return part  # type: ignore[no-any-return]
 
 
-class _InDtype(nn.Module):
-    """A part whose result is wanted in what its neighbours compute in."""
-
-    def __init__(self, part: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.part, self.dtype = part, dtype
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.part(x)
-        return out.to(self.dtype)
-
-
 def _cgnet_conv(part: Any, dtype: torch.dtype) -> nn.Module:
+    if isinstance(part.conv, FusedConv):  # rewritten already
+        return part  # type: ignore[no-any-return]
     part.conv = FusedConv(part.conv, part.bn, None, dtype)
     part.bn = nn.Identity()
+    part.activate = part.activate.to(dtype)
     return _children(part, dtype)
 
 
@@ -284,7 +293,17 @@ def _context_guided_block(part: cgnet.ContextGuidedBlock, dtype: torch.dtype) ->
     for branch, own in (("f_loc", slice(0, half)), ("f_sur", slice(half, None))):
         setattr(part, branch, FusedConv(getattr(part, branch), _share_of(part.bn, own), None, dtype))
     part.bn = nn.Identity()  # type: ignore[assignment]
+    part.activate = part.activate.to(dtype)
+    if part.down:
+        # what blocks add their results to stays in float32: 21 roundings of it would be too many
+        part.bottleneck = AsFloat(FusedConv(part.bottleneck, dtype=dtype))  # type: ignore[assignment]
     return _children(part, dtype)
+
+
+def _cgnet(net: cgnet.CGNet, dtype: torch.dtype) -> nn.Module:
+    """Pixels are given as 0..255 less a mean, of which bfloat16 would keep even numbers only."""
+    _cgnet_conv(net.backbone.stem[0], torch.float32)
+    return _children(net, dtype)
 
 
 def _share_of(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:
@@ -302,6 +321,7 @@ _REWRITES: dict[type, Rewrite] = {
     EnlargedConv: lambda part, dtype: part,
     deepcrack_tip.DeepCrackTip: _deepcrack_tip,
     deepcrack_tip.ConvRelu: _conv_relu,
+    deepcrack_tip_paper.DeepCrackTipPaper: _deepcrack_tip_paper,
     deepcrack_liu.DeepCrackLiu: _deepcrack_liu,
     deepcrack_liu.PictureNorm: lambda part, dtype: _Float32Norm(part),
     unet16.UNet16: _unet16,
@@ -317,9 +337,8 @@ _REWRITES: dict[type, Rewrite] = {
     dbpn._Deconv: _deconv_act,
     kbpn.Kbpn: _kbpn,
     kbpn._Block: _block,
-    nn.PReLU: lambda part, dtype: part.to(dtype),
+    cgnet.CGNet: _cgnet,
     cgnet._ConvNormAct: _cgnet_conv,
     cgnet._Gate: _gate,
-    cgnet._PooledInput: _InDtype,
     cgnet.ContextGuidedBlock: _context_guided_block,
 }
