@@ -37,10 +37,10 @@ NARROW: list[tuple[str, dict[str, Any]]] = [
     ("pspnet", {"width": 0.25}),
     ("dbpn", {"width": 0.25, "stages": 4}),
     ("dbpn", {"width": 0.25, "stages": 2, "scale": 2}),
-    ("kbpn", {"width": 0.0625, "stages": 3}),
+    ("kbpn", {"width": 0.125, "stages": 2}),
     ("cssr", {"width": 0.25, "stages": 2}),
     ("cssr", {"width": 0.25, "stages": 2, "segmentation": "deepcrack_liu"}),
-    ("csbsr", {"width": 0.0625, "stages": 2}),
+    ("csbsr", {"width": 0.125, "stages": 2}),
 ]
 GAINS = {
     "cgnet": {"": 0.8},
