@@ -89,14 +89,15 @@ class Photographer:
         self.pause(0.3)
 
     def take(self, name: str) -> None:
-        """Grab the screen where the window is; as few colours as the limit asks for."""
+        """Grab the screen where the window is, and what lies over it; as few colours as the limit asks."""
         from io import BytesIO
 
         from PIL import Image
         from PySide6.QtCore import QBuffer, QIODevice
 
         self.pause(0.3)
-        grabbed = self.window.screen().grabWindow(self.window.winId())
+        place = self.window.geometry()
+        grabbed = self.window.screen().grabWindow(0, place.x(), place.y(), place.width(), place.height())
         buffer = QBuffer()
         buffer.open(QIODevice.OpenModeFlag.WriteOnly)
         grabbed.save(buffer, "PNG")
@@ -212,6 +213,31 @@ class Photographer:
         self.take("dark")
         self.program.settings.set("theme", "light")
 
+    def models(self) -> None:
+        from app.dialogs.choose_model import ModelChooser
+
+        self.window.actions_set.run("model.choose")
+        dialog = self.window.findChild(ModelChooser)
+        # There is no window manager here to put a frame around it.
+        dialog.setObjectName("framed")
+        dialog.setStyleSheet(f"#framed {{ border: 1px solid {self.program.theme.scheme.text_off}; }}")
+        dialog.setContentsMargins(1, 1, 1, 1)
+        self.until(dialog.isVisible)
+        self.take("models")
+        dialog.reject()
+
+    def looked_at(self) -> None:
+        """A refined score over the photograph, with its outline."""
+        self.go_to("concrete_crack")
+        looking = self.session.looking
+        looking.look_at("guided-filter")
+        self.until(lambda: looking.look is not None)
+        self.window.messages.clear()
+        self.window.canvas.fit()
+        self.hover(0.6, 0.5)
+        self.take("layers")
+        looking.look_at("")
+
     # ------------------------------------------------------------------ little things
 
     def go_to(self, stem: str) -> None:
@@ -242,7 +268,7 @@ class Photographer:
         self.program.end()
 
 
-SCENES = ("first_run", "prediction", "editing", "predict_all", "dark")
+SCENES = ("first_run", "prediction", "models", "looked_at", "editing", "predict_all", "dark")
 
 
 def main() -> int:
