@@ -119,8 +119,6 @@ OWN: tuple[Architecture, ...] = (
         activation="sigmoid",
         maps=_TIP_MAPS,
         preprocessing=Preprocessing(channel_order="BGR", scale=_UNIT),
-        multiple_px=16,
-        minimum_px=32,
         has_width=True,
     ),
     Architecture(
