@@ -15,8 +15,8 @@ Energy of a labelling x (1 crack, 0 sound), the sum over pixels and pairs of pix
 
 Each kernel is normalised on both sides, `k(i, j) / sqrt(sum k(i, .) sum k(., j))`, so that weights do
 not depend on its reach. A plain Potts term is balance 1. It erases thin cracks: nearly everything
-within reach of a hairline is sound, and outvotes it. With balance 4 a pixel that is sure of its crack
-weighs as much as four that are sure of none.
+within reach of a hairline is sound, and outvotes it. With balance 3 a pixel that is sure of its crack
+weighs as much as three that are sure of none.
 
 Mean field: with q the chance of crack, every step sets for all pixels at once
 
@@ -54,11 +54,11 @@ BAND_PIXELS = 1 << 16  # rows handled between two calls of progress: some 5 ms o
 class CrfParameters:
     """Of the energy above. Lengths are standard deviations in px, `contrast` in gray levels."""
 
-    alike_weight: float = 2.0
+    alike_weight: float = 1.0
     reach_px: float = 40.0
-    contrast: float = 8.0
-    alike_balance: float = 4.0
-    beside_weight: float = 0.5
+    contrast: float = 5.0
+    alike_balance: float = 3.0
+    beside_weight: float = 0.2
     near_px: float = 1.5
     beside_balance: float = 2.0
     gray_blur_px: float = 1.0  # the photo's grain is not an edge
