@@ -252,7 +252,7 @@ class Window(QMainWindow):
             self.coming.hide()
         else:
             record = session.record(session.shown_id)
-            self.coming.show_for(thumbnail, (record.height_px, record.width_px))
+            self.coming.show_for(thumbnail, record.grid_size)
 
     def _looking_changed(self) -> None:
         looking = self.session.looking

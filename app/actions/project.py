@@ -81,7 +81,8 @@ def export(scope: Scope) -> None:
     path, work = session.path, session.work
     if path is None or work is None:
         return
-    dialog = ExportDialog(path, scope.ask, scope.window)
+    has_finer = any(record.magnification > 1 for record in session.project.images)
+    dialog = ExportDialog(path, scope.ask, scope.window, has_finer=has_finer)
     dialog.accepted_request.connect(lambda request: start_export(scope, request))
     dialog.open()
 
@@ -96,6 +97,7 @@ def start_export(scope: Scope, request: ExportRequest) -> None:
         text = f"{text} exported to {shown_name(request.out, whole=True)}."
         if skipped:
             text += f" {len(skipped)} had nothing to export."
+        text = " ".join((text, *getattr(report, "notes", ())))
         show = Way("Show folder", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(request.out))))
         session.tell(Message(text, Kind.DONE, (show,), key="export", stays=True, details=skipped[:12]))
 

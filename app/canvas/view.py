@@ -93,7 +93,7 @@ class CanvasView(QWidget):
         self._tool.abort()
         self._gesture = None
         if old is not None:
-            old.loaded.disconnect(self._all_changed)
+            old.loaded.disconnect(self._loaded)
             old.released.disconnect(self._all_changed)
             old.hand_changed.disconnect(self._hand_changed)
             old.prediction_changed.disconnect(self.update)
@@ -101,7 +101,7 @@ class CanvasView(QWidget):
             old.frozen_changed.disconnect(self.update)
         self._document = document
         if document is not None:
-            document.loaded.connect(self._all_changed)
+            document.loaded.connect(self._loaded)
             document.released.connect(self._all_changed)
             document.hand_changed.connect(self._hand_changed)
             document.prediction_changed.connect(self.update)
@@ -144,6 +144,15 @@ class CanvasView(QWidget):
         if hidden != self._peeking:
             self._peeking = hidden
             self.update()
+
+    def _loaded(self) -> None:
+        """Arrays came; on another grid than before, the same place stays in sight."""
+        size = self._document.size_px if self._document is not None else (0, 0)
+        if self._view.image_height and size != (self._view.image_height, self._view.image_width):
+            self._tool.abort()  # what it has drawn so far lies elsewhere now
+            self._gesture = None
+            self._set_view(self._view.for_grid(*size))
+        self._all_changed()
 
     def _all_changed(self) -> None:
         self._painting.forget()

@@ -111,6 +111,21 @@ class Viewport:
         new = replace(self, image_height=height, image_width=width)
         return new.fit() if self.fitted else new
 
+    def for_grid(self, height: int, width: int) -> Viewport:
+        """The same view of the same image in finer or coarser pixels, of which it has so many now."""
+        factor = height / self.image_height
+        made = replace(
+            self,
+            image_height=height,
+            image_width=width,
+            scale=self.scale / factor,
+            centre_y=(self.centre_y + 0.5) * factor - 0.5,
+            centre_x=(self.centre_x + 0.5) * factor - 0.5,
+        )
+        if self.fitted:
+            return made.fit()
+        return made if made.scale <= MAX_SCALE else replace(made, scale=MAX_SCALE)
+
     def finer(self, factor: int) -> Viewport:
         """The same view of the same image in pixels `factor` times as small: a map laid over it.
 

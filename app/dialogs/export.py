@@ -8,6 +8,7 @@ from PySide6.QtCore import QDateTime, Qt, Signal
 from PySide6.QtGui import QFontDatabase, QGuiApplication, QIcon
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
@@ -40,7 +41,10 @@ class ExportDialog(QDialog):
 
     accepted_request = Signal(object)  # ExportRequest
 
-    def __init__(self, project: Path, ask: Ask, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, project: Path, ask: Ask, parent: QWidget | None = None, *, has_finer: bool = False
+    ) -> None:
+        """`has_finer`: some masks are finer than their photos, so there is something to ask."""
         super().__init__(parent)
         from crackcore.exports import FORMATS
 
@@ -71,6 +75,12 @@ class ExportDialog(QDialog):
             box.addWidget(note)
             layout.addLayout(box)
         self.formats.button(0).setChecked(True)
+        self.photo_pixels = QCheckBox("Bring masks that are finer than their photo back to photo pixels")
+        self.photo_pixels.setToolTip(
+            "Otherwise they are written as fine as they are, and a photo that goes along is enlarged."
+        )
+        self.photo_pixels.setVisible(has_finer)
+        layout.addWidget(self.photo_pixels)
 
         heading = QLabel("Into this new folder")
         heading.setProperty("heading", True)
@@ -120,12 +130,14 @@ class ExportDialog(QDialog):
         self.folder.textEdited.connect(self._edited)
         self.folder.textChanged.connect(self._refresh)
         self.formats.idToggled.connect(self._format_chosen)
+        self.photo_pixels.toggled.connect(self._refresh)
         self._format_chosen()
 
     @property
     def request(self) -> ExportRequest:
         name = self.names[self.formats.checkedId()]
-        return ExportRequest(self._project, name, Path(self.folder.text().strip()))
+        folder = Path(self.folder.text().strip())
+        return ExportRequest(self._project, name, folder, self.photo_pixels.isChecked())
 
     def _suggestion(self) -> Path:
         """Beside the folder of pictures, not inside: opened again, that folder must not list masks.

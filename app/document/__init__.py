@@ -20,12 +20,16 @@ from app.document.planes import (
     peak_planes,
     score_planes,
 )
+from app.document.regridding import GridPlanes, GridState, GridWish, planes_on_grid
 from app.document.snapshot import Approval, ShownSnapshot
 
 __all__ = [
     "Approval",
     "DisplayPlanes",
     "Document",
+    "GridPlanes",
+    "GridState",
+    "GridWish",
     "LayerOptions",
     "MaxLevels",
     "PeakPlanes",
@@ -33,5 +37,6 @@ __all__ = [
     "ShownSnapshot",
     "display_planes",
     "peak_planes",
+    "planes_on_grid",
     "score_planes",
 ]

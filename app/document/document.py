@@ -9,8 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand, QUndoStack
+from PySide6.QtGui import QUndoStack
 
+from app.document.grid import DocumentGrid
 from app.document.planes import (
     CLASS_OF_MARK,
     CRACK_MARK,
@@ -28,31 +29,13 @@ from app.document.planes import (
     tile_runs,
 )
 from app.document.snapshot import Approval, ShownSnapshot
+from app.document.steps import EditHand
 from crackcore.arrays import CRACK, ClassMask, HandPlane, RgbImage
 from crackcore.domain.box import EMPTY_BOX, Box
 from crackcore.domain.change import Change, HandEdited, MaskFrozen, Predicted, RecordChanged
 from crackcore.domain.image_record import ImageRecord, Review, Threshold
 from crackcore.domain.prediction import Prediction
 from crackcore.masks.patch import Patch, PatchRecorder
-
-
-class EditHand(QUndoCommand):
-    """One edit of the hand plane of one document."""
-
-    def __init__(self, document: Document, title: str, patch: Patch, *, on_plane: bool) -> None:
-        super().__init__(title)
-        self._document = document
-        self._patch = patch
-        self._on_plane = on_plane
-
-    def redo(self) -> None:
-        # Qt calls redo() as soon as the command is pushed. Writing a stroke again would do no harm,
-        # but for a long one it costs several milliseconds in which the next stroke should begin.
-        self._document._write(self._patch, self.text(), written=self._on_plane)
-        self._on_plane = False
-
-    def undo(self) -> None:
-        self._document._write(self._patch.reversed(), f"Undo {self.text()}")
 
 
 class Document(QObject):
@@ -73,6 +56,10 @@ class Document(QObject):
     committed = Signal(object)  # Change
     rested = Signal()  # a stroke has ended, one way or the other
     peaks_wanted = Signal(int)  # low: answer with set_peaks(peak_planes(...))
+    grid_wanted = Signal(
+        int
+    )  # -1 undo, 1 redo: answer with grid.take(planes_on_grid(grid.wish_through(...)))
+    refused = Signal(str)  # a sentence: why what was just asked for is not done
 
     def __init__(self, record: ImageRecord, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -81,6 +68,8 @@ class Document(QObject):
         self.read_only = False
         self.revision = 0
         self.undo_stack = QUndoStack(self)
+        self.grid = DocumentGrid(self)
+        self.photo: RgbImage | None = None  # in its own pixels; `photo_levels` are as fine as the mask
         self.photo_levels: tuple[RgbImage, ...] | None = None
         self.photo_notes: tuple[str, ...] = ()
         self.hand: HandPlane | None = None
@@ -102,8 +91,8 @@ class Document(QObject):
 
     @property
     def size_px(self) -> tuple[int, int]:
-        """Height and width of the upright picture."""
-        return self.record.height_px, self.record.width_px
+        """Height and width of all planes: the upright photo's, or four times as much."""
+        return self.record.grid_size
 
     def set_loaded(
         self,
@@ -114,9 +103,11 @@ class Document(QObject):
         notes: tuple[str, ...] = (),
         *,
         planes: DisplayPlanes | None = None,
+        photo: RgbImage | None = None,
     ) -> None:
         """Take the arrays of this image; `hand` is owned and written to from now on.
 
+        `photo` is the photo in its own pixels, needed where `photo_levels` are finer than that.
         `planes` is `display_planes(hand, score, frozen)` of the very same arrays, made on a lane;
         without it, it is made here (some 25 ms at 12 megapixels, a fifth of a second at 100).
         Raises ValueError when sizes do not agree, and then nothing has changed.
@@ -125,10 +116,25 @@ class Document(QObject):
         for plane in (photo_levels[0], hand, score, frozen):
             if plane is not None and plane.shape[:2] != self.size_px:
                 raise ValueError(f"an array is {plane.shape[:2]}, the image {self.size_px}")
-        self.abort_stroke()
+        photo = photo_levels[0] if photo is None else photo
+        if photo.shape[:2] != self.record.size_px:
+            raise ValueError(f"the photo is {photo.shape[:2]}, and should be {self.record.size_px}")
         if planes is None or planes.marks.base is not hand:
             planes = display_planes(hand, score, frozen)
-        self.photo_levels, self.photo_notes = photo_levels, notes
+        self.photo_notes = notes
+        self._put_arrays(photo, photo_levels, hand, prediction, frozen, planes)
+
+    def _put_arrays(
+        self,
+        photo: RgbImage,
+        photo_levels: tuple[RgbImage, ...],
+        hand: HandPlane,
+        prediction: Prediction | None,
+        frozen: ClassMask | None,
+        planes: DisplayPlanes,
+    ) -> None:
+        self.abort_stroke()
+        self.photo, self.photo_levels = photo, photo_levels
         self.hand, self.prediction, self.frozen = hand, prediction, frozen
         self.marks, self._score, self._frozen = planes.marks, planes.score, planes.frozen
         self._tiles = TouchedTiles(*hand.shape)
@@ -151,7 +157,7 @@ class Document(QObject):
         apply again after the next `set_loaded`.
         """
         self.abort_stroke()
-        self.photo_levels = self.hand = self.prediction = self.frozen = None
+        self.photo = self.photo_levels = self.hand = self.prediction = self.frozen = None
         self.marks = self._score = self._peaks = self._frozen = self._tiles = None
         self._peaks_asked = None
         self.threshold = self.record.threshold
@@ -431,11 +437,11 @@ class Document(QObject):
         """Take back the open stroke if there is one, else the last step."""
         if self._recorder is not None:
             self.abort_stroke()
-        elif not self.read_only:
+        elif not self.read_only and not self.grid.goes_through(-1):
             self.undo_stack.undo()
 
     def redo(self) -> None:
-        if self._recorder is None and not self.read_only:
+        if self._recorder is None and not self.read_only and not self.grid.goes_through(1):
             self.undo_stack.redo()
 
     def _write(self, patch: Patch, title: str, *, written: bool = False) -> None:

@@ -20,6 +20,7 @@ class ExportRequest:
     project: Path
     format: str
     out: Path
+    photo_pixels: bool = False  # masks that are finer than their photo are brought back
 
 
 def export_job(request: ExportRequest) -> Job:
@@ -35,7 +36,12 @@ def export_job(request: ExportRequest) -> Job:
         store = ProjectStore.open(request.project, read_only=True)
         try:
             return export(
-                request.format, images_of(store), request.out, project=store.project, progress=progress
+                request.format,
+                images_of(store),
+                request.out,
+                project=store.project,
+                progress=progress,
+                photo_pixels=request.photo_pixels,
             )
         finally:
             store.close(save=False)
@@ -47,4 +53,6 @@ def command_line(request: ExportRequest) -> str:
     """The same export for a terminal."""
     project, out = shown_name(request.project, whole=True), shown_name(request.out, whole=True)
     words = ["crackcore", "export", project, "--format", request.format, "--out", out]
+    if request.photo_pixels:
+        words.append("--photo-pixels")
     return " ".join(shlex.quote(word) for word in words)

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadedPhoto:
-    """The photo in levels, and what is worth telling about how it was read."""
+    """The photo, its levels as fine as its mask, and what is worth telling about how it was read."""
 
     image_id: str
+    photo: RgbImage
     levels: tuple[RgbImage, ...]
     notes: tuple[str, ...]
     is_changed: bool  # the file's content is not what it was when it was added
@@ -44,6 +45,7 @@ Arrange = Callable[[HandPlane, "ScoreMap | None", "ClassMask | None"], Any]
 
 def photo_job(record: ImageRecord, path: Path) -> Job:
     def work(progress: Progress) -> LoadedPhoto:
+        from crackcore.imaging.enlarging import check_finer, enlarged
         from crackcore.imaging.pyramid import photo_levels
         from crackcore.imaging.reading import read_photo
 
@@ -58,9 +60,10 @@ def photo_job(record: ImageRecord, path: Path) -> Job:
                 "when it was added.",
                 hint="Put the original file back; what was drawn on it is kept.",
             )
-        levels = photo_levels(photo.pixels)
+        check_finer(path, record.size_px, record.magnification)
+        levels = photo_levels(enlarged(photo.pixels, record.magnification))
         changed = photo.facts.sha256 != record.sha256
-        return LoadedPhoto(record.id, tuple(levels), tuple(photo.facts.notes), changed)
+        return LoadedPhoto(record.id, photo.pixels, tuple(levels), tuple(photo.facts.notes), changed)
 
     return Job("Opening the picture", work, shown=False)
 

@@ -123,8 +123,10 @@ def refined(
 ) -> Prediction:
     """The same prediction with a refined score; its name says so, "cgnet-open + guided-filter".
 
-    `name`, `guide` and `threshold` are those of `crackcore.refinement.refine`.
+    `name`, `guide` and `threshold` are those of `crackcore.refinement.refine`. `pixels` are those of the
+    photo, which is enlarged (bicubic) where the score is finer.
     """
+    from crackcore.imaging.enlarging import enlarged
     from crackcore.refinement import REFINEMENTS, refine
 
     progress(0, 0, REFINEMENTS[name].title)
@@ -132,6 +134,7 @@ def refined(
     if guide is not None and guide.shape != prediction.score.shape:  # of a picture finer than its photo
         height, width = prediction.score.shape
         guide = np.asarray(cv2.resize(guide, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    pixels = enlarged(pixels, prediction.score.shape[0] // pixels.shape[0])
     score = read_only(refine(name, prediction.score, pixels, guide, progress, threshold=threshold))
     seconds = prediction.seconds + time.perf_counter() - started
     return replace(prediction, score=score, model=f"{prediction.model} + {name}", seconds=seconds)

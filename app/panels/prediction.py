@@ -17,6 +17,7 @@ from app.document import Document
 from app.messages import Kind, Message
 from app.panels.model_button import ModelButton
 from app.panels.range_slider import RangeSlider
+from app.panels.result_grid import ResultGrid
 from app.session import Session
 from app.theme.scheme import FIELD_PX, SPACE, Theme
 from crackcore.domain.image_record import Threshold
@@ -31,6 +32,7 @@ class PredictionPanel(QWidget):
         self._document: Document | None = None
 
         self.model = ModelButton(session, theme)
+        self.grid = ResultGrid(session)
 
         self.predict_this = QPushButton("Predict this")
         self.predict_this.setProperty("primary", True)
@@ -68,6 +70,7 @@ class PredictionPanel(QWidget):
         layout.setContentsMargins(SPACE + 2, SPACE, SPACE + 2, SPACE + 2)
         layout.setSpacing(SPACE)
         layout.addWidget(self.model)
+        layout.addWidget(self.grid)
         layout.addLayout(buttons)
         heading = QLabel("Threshold")
         heading.setProperty("heading", True)
@@ -87,6 +90,7 @@ class PredictionPanel(QWidget):
         session.project_changed.connect(self._refresh)
         session.models.changed.connect(self._refresh)
         session.predicting.changed.connect(self._refresh)
+        self.grid.resized.connect(self._keep_height)
         self._follow()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable
 
 from app.document import Document
 from crackcore.domain.image_record import ImageRecord
-
-BYTES_PER_PX = 10
-"""Photo in levels (4), hand plane, score, frozen mask and hysteresis map with their levels."""
+from crackcore.imaging.enlarging import BYTES_PER_PX
 
 
 class Documents:
@@ -63,4 +61,5 @@ class Documents:
 
 
 def _bytes(record: ImageRecord) -> int:
-    return record.height_px * record.width_px * BYTES_PER_PX
+    height, width = record.grid_size
+    return height * width * BYTES_PER_PX

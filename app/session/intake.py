@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,7 +166,9 @@ class Intake(QObject):
                 return
             if session.read_only:
                 return
-            session.keep_records(records)
+            there = [record for record in records if record.id in session.project]
+            # Everything else about them may have changed while the folder was looked through.
+            session.keep_records([replace(session.record(r.id), file=r.file) for r in there])
             if records:
                 session.tell(Message(f"{_pictures(len(records))} found again.", Kind.DONE, key="moved"))
                 session.showing.show_again()

@@ -179,7 +179,7 @@ class Looking(QObject):
     def _make(self, key: str) -> None:
         document = self._document
         view = self.view(key)
-        if document is None or document.photo_levels is None or view is None:
+        if document is None or document.photo is None or view is None:
             return
         lanes = self._session.lanes
         if ":" in key:

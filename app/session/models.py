@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from app.jobs.models import KnownModels, device_job, models_job
+from crackcore.domain.image_record import MAGNIFICATIONS
 
 if TYPE_CHECKING:
     from app.session.session import Session
@@ -52,6 +53,14 @@ class Models(QObject):
         """False for a model that only enlarges pictures."""
         architecture = self.architecture_of(model)
         return architecture is None or architecture.finds_cracks
+
+    def finer(self, model: InstalledModel) -> int:
+        """How many times finer than the photo a result of this model can be kept; 1 for most."""
+        architecture = self.architecture_of(model)
+        if architecture is None or architecture.output_scale == 1 or not architecture.finds_cracks:
+            return 1
+        scale = model.spec.arguments.get("scale", architecture.output_scale)
+        return scale if scale in MAGNIFICATIONS else 1
 
     def choose(self, name: str) -> None:
         self._session.settings.set("model", name)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.document import Document, ScorePlanes, score_planes
+from app.document import ScorePlanes, score_planes
 from app.jobs import Job
 from app.jobs.predict import PredictRequest, WarmPredictor, predict_job, read_for_prediction_job
 from app.messages import Kind, Message, message_for, sentence
+from app.session.regridding import Answer
 from crackcore.arrays import RgbImage
 from crackcore.domain.image_record import Review, Threshold
 from crackcore.domain.prediction import Prediction, PredictSettings
@@ -91,9 +92,9 @@ class Predicting(QObject):
         document = self._session.document
         if document is None or not document.is_loaded or not self._has_model():
             return
-        assert document.photo_levels is not None
+        assert document.photo is not None
         image_id = document.record.id
-        job = self._submit(image_id, document.photo_levels[0], shown=True)
+        job = self._submit(image_id, document.photo, shown=True)
         self._singles[image_id] = job
 
         def over() -> None:
@@ -189,7 +190,11 @@ class Predicting(QObject):
             image_id,
             pixels,
             model,
-            PredictSettings(device=value.device, precision=value.precision),
+            PredictSettings(
+                device=value.device,
+                precision=value.precision,
+                result_scale=session.regridding.result_scale(image_id, model),
+            ),
             unescaped(session.record(image_id).file),
             self._refinement(model),
         )
@@ -211,11 +216,22 @@ class Predicting(QObject):
         if image_id not in session.project:
             return
         default = self._default_threshold(image_id, model)
+        if session.regridding.differs(image_id, prediction):
+
+            def is_wanted() -> bool:
+                return session.store is store and self._serials[image_id] == serial
+
+            def fitted(found: Prediction) -> None:
+                self._arrive(image_id, serial, found, model)
+
+            session.regridding.bring(
+                Answer(image_id, prediction, is_wanted, fitted, lambda: self._begin_at(image_id, default))
+            )
+            return
         document = session.document_of(image_id)
         if document is None:
             session.keep_prediction(image_id, prediction)
-            if default is not None:
-                session.keep_record(replace(session.record(image_id), threshold=default))
+            self._begin_at(image_id, default)
             return
         hand, revision = document.hand, document.revision
         assert hand is not None
@@ -226,7 +242,11 @@ class Predicting(QObject):
         def arranged(planes: ScorePlanes) -> None:
             if session.store is not store or self._serials[image_id] != serial:
                 return
-            self._take(document, prediction, planes, default)
+            if document.size_px != prediction.score.shape:  # moved to another grid meanwhile, by undo
+                self._arrive(image_id, serial, prediction, model)
+                return
+            document.set_prediction(prediction, planes)
+            self._begin_at(image_id, default)
 
         def over() -> None:
             self._arriving[image_id] -= 1
@@ -238,12 +258,15 @@ class Predicting(QObject):
         job.ended.connect(over)
         session.lanes.cpu.submit(job)
 
-    def _take(
-        self, document: Document, prediction: Prediction, planes: ScorePlanes, default: Threshold | None
-    ) -> None:
-        document.set_prediction(prediction, planes)
-        if default is not None:
+    def _begin_at(self, image_id: str, default: Threshold | None) -> None:
+        """A new prediction was taken: the threshold its model was measured at, where nobody has moved it."""
+        document = self._session.document_of(image_id)
+        if default is None:
+            return
+        if document is not None:
             document.set_threshold(default, final=True)
+        else:
+            self._session.keep_record(replace(self._session.record(image_id), threshold=default))
 
     def _refinement(self, model: InstalledModel) -> str:
         """What is done to every new score: a name of `crackcore.refinement`, or "" for nothing."""
@@ -322,8 +345,8 @@ class Predicting(QObject):
         if image_id in known or session.store is None:
             return
         document = session.document_of(image_id)
-        if document is not None and document.photo_levels is not None:
-            batch.ready[image_id] = document.photo_levels[0]
+        if document is not None and document.photo is not None:
+            batch.ready[image_id] = document.photo
             return
         if image_id not in session.project or (batch.job is not None and image_id == batch.ids[batch.at]):
             return

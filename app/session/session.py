@@ -18,10 +18,11 @@ from app.session.intake import Intake
 from app.session.looking import Looking
 from app.session.models import Models
 from app.session.predicting import Predicting
+from app.session.regridding import Regridding
 from app.session.showing import Showing
 from app.session.work_stream import AfterSave, WorkStream
 from app.settings.storage import SettingsHolder
-from crackcore.domain.change import Change, Predicted, RecordChanged, ViewMoved
+from crackcore.domain.change import Change, Predicted, RecordChanged, Regridded, ViewMoved
 from crackcore.domain.image_record import ImageRecord, Review, Threshold
 from crackcore.domain.project import Project, ViewState
 from crackcore.errors import PhotoMissing, ProjectChangedElsewhere, ProjectDamaged
@@ -75,6 +76,7 @@ class Session(QObject):
         self.intake = Intake(self)
         self.models = Models(self)
         self.predicting = Predicting(self)
+        self.regridding = Regridding(self)
         self.approving = Approving(self)
         self.looking = Looking(self)
 
@@ -423,6 +425,7 @@ class Session(QObject):
         return (
             not self.approving.is_about(image_id)
             and not self.predicting.is_about(image_id)
+            and not self.regridding.is_about(image_id)
             and (self.work is None or self.work.is_kept(image_id))
         )
 
@@ -447,8 +450,14 @@ class Session(QObject):
             self.project = self.project.with_image(change.record)
             self._journal(change)
             self.record_changed.emit(change.record.id)
-        else:
-            self._journal(change)
+            return
+        self._journal(change)
+        if isinstance(change, Regridded) and change.image_id in self.project:
+            record = replace(self.record(change.image_id), magnification=change.magnification)
+            self.project = self.project.with_image(record)
+            if record != self.showing.record_of(record.id):
+                self._tell_document(record)
+            self.record_changed.emit(record.id)
 
     def _journal(self, *changes: Change) -> None:
         if self.work is not None and not self.read_only:
@@ -458,6 +467,10 @@ class Session(QObject):
         """A prediction came back for an image whose pixels are not in memory."""
         self.showing.newer_prediction(image_id, prediction)
         self.take_step(Predicted(image_id, prediction))
+        self.note_predicted(image_id)
+
+    def note_predicted(self, image_id: str) -> None:
+        """An image whose pixels are not in memory has a prediction now."""
         record = self.record(image_id)
         if record.review in (Review.NEW, Review.FAILED):
             self.keep_record(replace(record, review=Review.PREDICTED, reason=""))

@@ -90,6 +90,22 @@ class Showing(QObject):
             if loading is not None and loading.image_id == image_id:
                 loading.newer = prediction
 
+    def read_again(self, image_id: str) -> None:
+        """An image moved to another grid while it was being read: what is read does not fit any more."""
+        if self._ahead is not None and self._ahead.image_id == image_id:
+            self._ahead.stop()
+            self._ahead = None
+            self._ahead_soon.start()
+        if self._loading is not None and self._loading.image_id == image_id:
+            self._loading.stop()
+            self._loading = None
+            self.show(image_id)
+
+    def record_of(self, image_id: str) -> ImageRecord | None:
+        """What the document of an image knows of it; None when it was never looked at."""
+        document = self.documents.get(image_id)
+        return None if document is None else document.record
+
     @property
     def shown_id(self) -> str:
         """The image that is shown, or on its way."""
@@ -140,6 +156,8 @@ class Showing(QObject):
             document.read_only = self._session.read_only
             document.committed.connect(self._session.take_step)
             document.peaks_wanted.connect(lambda low: self._compute_peaks(made, low))
+            document.grid_wanted.connect(lambda way: self._session.regridding.through(made, way))
+            document.refused.connect(lambda text: self._session.tell(Message(text, Kind.WARNING, key="grid")))
             self.documents.add(document)
         loading = _Loading(document)
         work.flush()  # the planes read after this hold every step
@@ -240,9 +258,12 @@ class Showing(QObject):
                 planes.frozen,
                 photo.notes,
                 planes=planes.arranged,
+                photo=photo.photo,
             )
         else:
-            document.set_loaded(photo.levels, planes.hand, loading.newer, planes.frozen, photo.notes)
+            document.set_loaded(
+                photo.levels, planes.hand, loading.newer, planes.frozen, photo.notes, photo=photo.photo
+            )
         if photo.is_changed:
             self._changed_files.add(document.record.id)
 

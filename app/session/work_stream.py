@@ -29,6 +29,7 @@ from crackcore.domain.change import (
     MaskFrozen,
     Predicted,
     RecordChanged,
+    Regridded,
     ViewMoved,
 )
 from crackcore.errors import CrackError, ProjectChangedElsewhere, ProjectReadOnly, UnknownPicture
@@ -357,6 +358,6 @@ class WorkStream(QObject):
 def _image_of(change: Change) -> str:
     if isinstance(change, RecordChanged):
         return change.record.id
-    if isinstance(change, (HandEdited, Predicted, MaskFrozen, ImageRemoved)):
+    if isinstance(change, (HandEdited, Predicted, MaskFrozen, Regridded, ImageRemoved)):
         return change.image_id
     return ""

@@ -67,6 +67,12 @@ class Settings:
             ("crf", "Weighed against the whole picture (CRF)"),
         ),
     )
+    result_grid: str = setting(
+        "photo",
+        "Result of models that enlarge",
+        choices=(("photo", "In photo pixels"), ("finer", "Four times finer")),
+        shown=False,  # it stands beside the model, where there is one that enlarges
+    )
     brush_px: int = setting(9, "Brush size at start", unit="px", low=1, high=200)
     overlay_percent: int = setting(75, "Overlay opacity at start", unit="%", low=5, high=100)
     checkpoint_s: int = setting(60, "Fold the journal into the project after", unit="s", low=10, high=3600)

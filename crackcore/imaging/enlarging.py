@@ -11,7 +11,8 @@ from crackcore.errors import InputRefused
 from crackcore.imaging.limits import Limits, free_memory, megapixels
 
 BYTES_PER_PX = 10
-"""What a picture in the window needs for each pixel of its grid: photo and planes, with their levels."""
+"""What a picture in the window needs for each pixel of its grid: photo in levels (4), hand plane, score,
+frozen mask and hysteresis map with their levels."""
 
 
 def enlarged(pixels: RgbImage, factor: int) -> RgbImage:
