@@ -13,6 +13,7 @@ from torch import nn
 from crackcore.models import create_network
 from crackcore.models.catalogue import known_architecture
 from crackcore.training.degradation import blurred_and_reduced
+from crackcore.training.losses import csbsr_joint_loss
 
 if TYPE_CHECKING:
     from golden_networks import Golden
@@ -51,7 +52,7 @@ def test_pictures_crack_maps_and_kernel_equal_the_published_ones(golden: Golden,
 def test_training_sees_pictures_as_they_are_and_compares_the_blurred_ones(
     golden: Golden, network: nn.Module
 ) -> None:
-    _, values = golden.case("csbsr_joint_loss.64x48")
+    described, values = golden.case("csbsr_joint_loss.64x48")
     with torch.inference_mode():
         maps = network.parts(torch.from_numpy(values["lr"]), clip=False)
         pseudo_lr = blurred_and_reduced(maps.sr_raw, maps.kernel)
@@ -60,6 +61,23 @@ def test_training_sees_pictures_as_they_are_and_compares_the_blurred_ones(
     np.testing.assert_allclose(maps.kernel.numpy(), values["kernel_pred"], atol=KERNEL_TOLERANCE, rtol=0)
     for name, ours in (("sr", maps.sr), ("prob", maps.prob), ("pseudo_lr", pseudo_lr)):
         np.testing.assert_allclose(ours.numpy(), values[name], atol=TOLERANCE, rtol=0, err_msg=name)
+    # The loss is met here, not beside the others: the auxiliary map is not stored, and the network is
+    # large to make.
+    given = {k: torch.from_numpy(values[k]) for k in ("hr", "lr", "kernel_target", "mask")}
+    for name, wanted in described["losses"].items():
+        found = csbsr_joint_loss(
+            maps,
+            given["hr"],
+            given["mask"],
+            lr=given["lr"],
+            kernels=given["kernel_target"],
+            alpha=float(name.removeprefix("alpha")),
+        )
+        assert found.total.item() == pytest.approx(wanted["total"], rel=1e-5), name
+        np.testing.assert_allclose(found.enlargement.numpy(), wanted["sr_loss"], rtol=1e-5, err_msg=name)
+        np.testing.assert_allclose(
+            found.segmentation.numpy(), wanted["segment_loss"], rtol=1e-5, err_msg=name
+        )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 8)])

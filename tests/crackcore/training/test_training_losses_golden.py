@@ -144,7 +144,7 @@ def test_values_of_lius_deepcrack(mode: Any, deepcrack: Case) -> None:
 # ---------------------------------------------------------------- joint networks
 
 
-def _joint_maps(values: dict[str, NDArray[Any]], network: Any = None) -> JointMaps:
+def _joint_maps(values: dict[str, NDArray[Any]]) -> JointMaps:
     sr, prob = torch.from_numpy(values["sr"]), torch.from_numpy(values["prob"])
     kernel = torch.from_numpy(values["kernel_pred"]) if "kernel_pred" in values else None
     return JointMaps(sr, sr, prob, torch.logit(prob), {}, kernel)
@@ -169,20 +169,3 @@ def test_parts_of_the_blind_enlargement_of_csbsr(golden: Golden) -> None:
     )
     for ours, key in zip(parts, ("hr_l1", "lr_l1", "kernel_mse"), strict=True):
         np.testing.assert_allclose(ours.numpy(), described["parts"][key], rtol=CLOSE, err_msg=key)
-
-
-def test_joint_loss_of_csbsr_through_its_network(golden: Golden) -> None:
-    # the auxiliary branch's map is not stored, so the whole network runs once
-    described, values = golden.case("csbsr_joint_loss.64x48")
-    network = golden.network("csbsr_joint_kbpn_pspnet")
-    lr = torch.from_numpy(values["lr"])
-    with torch.inference_mode():
-        maps = network.parts(lr, clip=False)
-    hr, kernels = (torch.from_numpy(values[k]) for k in ("hr", "kernel_target"))
-    for name, wanted in described["losses"].items():
-        found = losses.csbsr_joint_loss(
-            maps, hr, _labels(values), lr=lr, kernels=kernels, alpha=float(name.removeprefix("alpha"))
-        )
-        assert found.total.item() == pytest.approx(wanted["total"], rel=CLOSE)
-        np.testing.assert_allclose(found.enlargement.numpy(), wanted["sr_loss"], rtol=CLOSE)
-        np.testing.assert_allclose(found.segmentation.numpy(), wanted["segment_loss"], rtol=CLOSE)
