@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from window_program import pictures, running
 
+from app.document import planes_on_grid
 from app.jobs.predict import WarmPredictor
 from app.panels.look_at import LookAt
 from app.session.looking import RESULT
@@ -367,3 +368,32 @@ def test_the_refinements_that_can_be_set_exist_and_work_for_every_model():
     assert names
     for name in names:
         assert not REFINEMENTS[name].needs_guide
+
+
+def test_layers_fit_a_picture_that_is_four_times_finer_than_its_photo(
+    qtbot, own_state, tiny_model, liu, enlarger, tmp_path
+):
+    pictures(tmp_path / "wall", 1, SIZE)
+    finer = (SIZE[0] * 4, SIZE[1] * 4)
+    with running(qtbot, own_state, [tmp_path / "wall"]) as app:
+        shown(app, "tiny")
+        document = app.session.document
+        app.run("predict.this")
+        app.until(lambda: document.prediction is not None)
+        app.settle()
+        look(app, REFINEMENTS["guided-filter"].title)
+        assert document.grid.take(planes_on_grid(document.grid.wish(4)))
+        assert document.size_px == finer
+        assert app.canvas.looked_at is None, "it was made for the other grid"
+        look(app, REFINEMENTS["guided-filter"].title)
+        assert app.canvas.looked_at.factor == 1
+        assert app.canvas.looked_at.heat.base.shape == finer
+        app.window.looked_at.use.click()
+        assert document.prediction.score.shape == finer
+        assert document.prediction.model == "tiny + guided-filter"
+        for model, title in (("larger", "Enlarged picture"), ("liu", "Side output 2")):
+            app.session.models.choose(model)
+            look(app, title)
+            found = app.canvas.looked_at
+            base = found.picture[0] if found.picture is not None else found.heat.base
+            assert (found.factor, base.shape[:2]) == (1, finer)
