@@ -117,6 +117,7 @@ class DeepCrackTip(nn.Module):
         self.final = nn.Conv2d(len(SCALES), 1, 3, padding=1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """(output, fuse5, fuse4, fuse3, fuse2, fuse1), logits (N, 1, H, W) each, of pictures (N, 3, H, W)."""
         height, width = x.shape[2:]
         y = reflected(x, multiple=MULTIPLE_PX, minimum=MINIMUM_PX)
         downs: list[Tensor] = []

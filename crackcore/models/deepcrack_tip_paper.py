@@ -108,6 +108,7 @@ class DeepCrackTipPaper(nn.Module):
                 module.reset_parameters()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """(output, fuse5, fuse4, fuse3, fuse2, fuse1), logits (N, 1, H, W) each, of pictures (N, 3, H, W)."""
         height, width = x.shape[2:]
         x = self._accepted(x)
         downs: list[Tensor] = []

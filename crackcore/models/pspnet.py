@@ -111,6 +111,7 @@ class PSPNet(nn.Module):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(prob, aux_prob, aux_logit_low, logit) of pictures (N, 3, H, W); their sizes are above."""
         height, width = x.shape[2:]
         rows, columns = -(-height // STRIDE_PX), -(-width // STRIDE_PX)
         x = self._accepted(x)

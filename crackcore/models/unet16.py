@@ -107,6 +107,7 @@ class UNet16(nn.Module):
         self.final = nn.Conv2d(channels(32), 1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(prob, logit), each (N, 1, H, W), of pictures (N, 3, H, W)."""
         height, width = x.shape[2:]
         x = reflected(x, multiple=MULTIPLE_PX, minimum=MULTIPLE_PX)
         stages: list[Tensor] = []
