@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--out", required=True, metavar="FILE", help="model file to write (.safetensors)")
     parser.add_argument("--name", help="name of the model; else that of the file")
     parser.add_argument("--architecture", default="cgnet_m3n21")
+    parser.add_argument(
+        "--width", type=float, default=1.0, help="share of the published channels, for networks that know it"
+    )
+    parser.add_argument("--mixed", action="store_true", help="forward passes in bfloat16, on a CPU too")
     parser.add_argument("--start-from", metavar="MODEL", help="installed model or file to go on from")
     parser.add_argument(
         "--imagenet-weights",
@@ -43,9 +48,9 @@ def add(subparsers: Any) -> None:
         help="weights of VGG-16 or ResNet-34 (.safetensors, .pth) for an encoder that starts from them",
     )
     parser.add_argument("--iterations", type=int, default=2500)
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=None, help="else as the recipe says, mostly 8")
     parser.add_argument("--crop", type=int, default=256, metavar="PX")
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--learning-rate", type=float, default=None, help="else as the recipe says")
     parser.add_argument("--validate-every", type=int, default=250, metavar="N")
     parser.add_argument("--input-scale", type=float, default=1.0, help="enlarge pictures before the network")
     parser.add_argument("--hold-out", type=float, default=0.2, metavar="SHARE")
@@ -83,15 +88,16 @@ def add(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the training; 0 done, 1 some pictures were refused, 2 usage."""
-    from crackcore.models.catalogue import find_model
+    from crackcore.models.catalogue import find_model, known_architecture
     from crackcore.training.augmentation import AugmentSettings
     from crackcore.training.pairs import Kind, TrainingPair, read_pairs
-    from crackcore.training.run import TrainRequest, TrainSettings, limit_opencv_threads, train
+    from crackcore.training.recipes import modern
+    from crackcore.training.run import TrainRequest, limit_opencv_threads, train
 
     if not options.out.endswith(".safetensors"):
         say("The model file's name must end in .safetensors.")
         return 2
-    if options.iterations < 1 or options.batch < 2 or options.crop < 64:
+    if options.iterations < 1 or (options.batch or 2) < 2 or options.crop < 64:
         say("At least 1 iteration, a batch of 2 and a crop of 64 px are needed.")
         return 2
     try:
@@ -117,15 +123,25 @@ def run(options: argparse.Namespace) -> int:
             refused += [{"set": Path(folder).name, "file": f, "reason": r} for f, r in found.refused]
     for row in refused:
         say(f"{row['set']}/{row['file']}: {row['reason']}")
+    architecture, arguments = known_architecture(options.architecture)
+    if options.width != 1.0:
+        if not architecture.has_width:
+            say(f"{architecture.name} has no width to choose.")
+            return 2
+        arguments["width"] = options.width
+    recipe = modern(architecture.name)
     request = TrainRequest(
         pairs=pairs,
         out=Path(options.out),
         name=options.name or Path(options.out).stem,
-        architecture=options.architecture,
-        settings=TrainSettings(
+        architecture=architecture.name,
+        arguments=arguments,
+        settings=replace(
+            recipe,
             iterations=options.iterations,
-            batch=options.batch,
-            learning_rate=options.learning_rate,
+            batch=options.batch or recipe.batch,
+            learning_rate=options.learning_rate or recipe.learning_rate,
+            mixed=options.mixed,
             validate_every=options.validate_every,
             hold_out_share=options.hold_out,
             seed=options.seed,

@@ -26,16 +26,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from crackcore import __version__
+from crackcore.arrays import RgbImage
 from crackcore.domain.model_spec import ModelSpec, Preprocessing
+from crackcore.domain.prediction import PredictSettings
 from crackcore.errors import InputRefused, NotAnalysed, TrainingStopped
 from crackcore.evaluation.sweep import SweepCounts, sweep
 from crackcore.inference.predictor import Predictor
 from crackcore.models import devices
-from crackcore.models.catalogue import InstalledModel, create_network
+from crackcore.models.catalogue import InstalledModel, create_network, known_architecture
 from crackcore.models.model_files import load_network, save_model
 from crackcore.models.starts import load_start
 from crackcore.progress import Progress, unheard
 from crackcore.training.augmentation import AugmentSettings, random_crop
+from crackcore.training.criteria import ModernCriterion
+from crackcore.training.degradation import reduced
 from crackcore.training.losses import crack_loss
 from crackcore.training.pairs import TrainingPair
 from crackcore.training.splits import hold_out, photo_groups
@@ -49,13 +53,23 @@ CGNET_PREPROCESSING = Preprocessing(mean=(72.39239876, 82.90891754, 73.15835921)
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """The recipe. Learning rate: floor + (lr - floor) (1 - i / n)^0.9, as in CGNet's configuration."""
+    """The recipe. Learning rate: floor + (lr - floor) (1 - i / n)^0.9, as in CGNet's configuration.
+
+    `criterion` is "softmax" (class-weighted cross entropy and Dice on two channels, CGNet) or
+    "modern" (see `criteria`; any architecture). With `warm_up` the rate rises linearly over the
+    first iterations. `mixed` computes forward passes in bfloat16, on the GPU always.
+    """
 
     iterations: int = 2500
     batch: int = 8
     learning_rate: float = 1e-3
     floor: float = 1e-5
     weight_decay: float = 5e-4
+    optimiser: str = "adam"  # or adamw
+    warm_up: int = 0
+    criterion: str = "softmax"
+    crack_weight: float = 2.0  # of the modern criterion
+    mixed: bool = False
     weights: tuple[float, float] = (5.0, 10.0)
     dice: float = 1.0
     average: float = 0.998  # running mean of the weights; that mean is what is kept
@@ -75,7 +89,8 @@ class TrainRequest:
     out: Path
     name: str
     architecture: str = "cgnet_m3n21"
-    preprocessing: Preprocessing = CGNET_PREPROCESSING
+    arguments: dict[str, Any] = field(default_factory=dict)
+    preprocessing: Preprocessing | None = None  # None: that of the architecture's origin
     settings: TrainSettings = TrainSettings()
     name_gaps: dict[str, int] = field(default_factory=dict)
     held_out_stems: frozenset[str] = frozenset()
@@ -145,9 +160,7 @@ def train(request: TrainRequest, progress: Progress = unheard) -> TrainReport:
     network = _fresh(request) if request.start_from is None else load_network(request.start_from)
     network = network.to(device.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = deepcopy(network)
-    optimiser = torch.optim.Adam(
-        network.parameters(), lr=s.learning_rate, eps=1e-8, weight_decay=s.weight_decay
-    )
+    optimiser = _optimiser(network, s)
     spec = _first_spec(request, learn, check)
     lines = _Log(request.out.with_suffix(".log.jsonl"))
     lines.write(
@@ -170,8 +183,9 @@ def train(request: TrainRequest, progress: Progress = unheard) -> TrainReport:
             pixels, labels = coming.result()
             if i + 1 < s.iterations:
                 coming = ahead.submit(_batch, learn, s, i + 1)
+            rate = s.floor + (s.learning_rate - s.floor) * (1 - i / s.iterations) ** 0.9
             for group in optimiser.param_groups:
-                group["lr"] = s.floor + (s.learning_rate - s.floor) * (1 - i / s.iterations) ** 0.9
+                group["lr"] = rate * min(1.0, (i + 1) / s.warm_up) if s.warm_up else rate
             loss = _step(network, optimiser, pixels, labels, request, device)
             if not np.isfinite(loss):
                 lines.write(event="not a number", iteration=i)
@@ -208,9 +222,20 @@ def train(request: TrainRequest, progress: Progress = unheard) -> TrainReport:
 
 
 def _fresh(request: TrainRequest) -> nn.Module:
-    network: nn.Module = create_network(request.architecture)
+    network: nn.Module = create_network(request.architecture, **request.arguments)
     load_start(network, request.imagenet_weights)
     return network
+
+
+def _optimiser(network: nn.Module, s: TrainSettings) -> torch.optim.Optimizer:
+    kind: type[torch.optim.Adam] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[s.optimiser]
+    return kind(network.parameters(), lr=s.learning_rate, eps=1e-8, weight_decay=s.weight_decay)
+
+
+def _preprocessing(request: TrainRequest) -> Preprocessing:
+    if request.preprocessing is not None:
+        return request.preprocessing
+    return known_architecture(request.architecture)[0].preprocessing
 
 
 def evaluate_network(
@@ -220,17 +245,22 @@ def evaluate_network(
 
     Per crack set and tolerance 0, 2 and 5 px: F1, precision, recall at that step and the best F1 of
     all steps (ODS); crack IoU and mIoU; for crack-free sets the share of pixels called crack.
+    A network that enlarges sees the picture reduced by its factor and is compared at full size.
     """
     predictor = Predictor(network, spec, device=device)
+    factor = known_architecture(spec.architecture)[0].output_scale
+    settings = PredictSettings(precision="float32", result_scale=factor)
     counts: dict[tuple[str, int], SweepCounts] = {}
     for pair in pairs:
+        pixels = pair.pixels if factor == 1 else reduced_picture(pair.pixels, factor)
+        mask = pair.mask[: pixels.shape[0] * factor, : pixels.shape[1] * factor]
         try:
-            score = predictor.predict(pair.pixels).score
+            score = predictor.predict(pixels, settings).score
         except NotAnalysed:
-            score = np.zeros(pair.mask.shape, np.uint8)
+            score = np.zeros(mask.shape, np.uint8)
         for tolerance in TOLERANCES_PX:
             key = (pair.set_name, tolerance)
-            counts[key] = counts.get(key, SweepCounts.nothing(tolerance)) + sweep(score, pair.mask, tolerance)
+            counts[key] = counts.get(key, SweepCounts.nothing(tolerance)) + sweep(score, mask, tolerance)
     kinds = {p.set_name: p.kind for p in pairs}
     cracked = [name for name, kind in kinds.items() if kind == "pairs"]
     mean_f1 = np.mean([counts[name, 2].f1s() for name in cracked], axis=0)
@@ -266,12 +296,16 @@ def _step(
     device: devices.Device,
 ) -> float:
     network.train()
-    inputs = _normalised(pixels, request.preprocessing).to(device.torch_device)
+    s = request.settings
+    inputs = _normalised(pixels, _preprocessing(request)).to(device.torch_device)
+    inputs = inputs.contiguous(memory_format=torch.channels_last)
     truth = torch.from_numpy(labels).to(device.torch_device)
-    mixed = torch.autocast("cuda", torch.bfloat16) if device.kind == "cuda" else contextlib.nullcontext()
-    with mixed:
-        logits = network(inputs.contiguous(memory_format=torch.channels_last))
-    loss = crack_loss(logits.float(), truth, weights=request.settings.weights, dice=request.settings.dice)
+    use_bf16 = s.mixed or device.kind == "cuda"
+    with torch.autocast(device.kind, torch.bfloat16) if use_bf16 else contextlib.nullcontext():
+        if s.criterion == "modern":
+            loss = ModernCriterion(request.architecture, s.crack_weight, s.dice)(network, inputs, truth)
+        else:
+            loss = crack_loss(network(inputs).float(), truth, weights=s.weights, dice=s.dice)
     value = float(loss.detach())
     if np.isfinite(value):
         optimiser.zero_grad(set_to_none=True)
@@ -279,6 +313,14 @@ def _step(
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
     return value
+
+
+def reduced_picture(pixels: RgbImage, factor: int) -> RgbImage:
+    """A photo (H, W, 3) as a camera of lower resolution would give it: (H // factor, W // factor, 3)."""
+    values = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
+    small = reduced(values, method="bilinear", factor=factor)[0].permute(1, 2, 0)
+    out: RgbImage = small.round().clamp(0, 255).to(torch.uint8).numpy()
+    return np.ascontiguousarray(out)
 
 
 def _normalised(pixels: NDArray[np.uint8], before: Preprocessing) -> Tensor:
@@ -350,12 +392,18 @@ def _first_spec(
         }
         for row in request.training_data
     ] or [{"set": k, "trained_on": v, "checked_on": checked.get(k, 0)} for k, v in trained.items()]
+    facts = known_architecture(request.architecture)[0]
+    enlarging = facts.output_scale > 1
     return ModelSpec(
         name=request.name,
         architecture=request.architecture,
-        preprocessing=replace(request.preprocessing, input_scale=request.input_scale),
-        tile_px=512,
-        overlap_px=64,
+        arguments=request.arguments,
+        preprocessing=replace(_preprocessing(request), input_scale=request.input_scale),
+        activation=facts.activation,
+        tile_px=160 if enlarging else 512,
+        overlap_px=24 if enlarging else 64,
+        multiple_px=max(facts.multiple_px, 8 if facts.score == "logits_full" else 1),
+        minimum_px=max(facts.minimum_px, 32),
         licence=request.licence,
         source=request.source or f"trained with crackscope {__version__}, {datetime.now(UTC):%Y-%m-%d}",
         summary=request.summary,
