@@ -57,6 +57,7 @@ class Decoded:
 
     values : (H, W) or (H, W, 3), uint8, uint16, other integers or float.
     palette : uint8 (256, 3) when the values are palette indices.
+    alpha : uint8 (H, W), 255 opaque, when it was asked for and the file has it.
     mapping : said when the decoder itself already went from 16 bits to 8.
     """
 
@@ -65,6 +66,7 @@ class Decoded:
     palette: NDArray[np.uint8] | None = None
     mapping: str = ""
     notes: tuple[str, ...] = ()
+    alpha: NDArray[np.uint8] | None = None
 
 
 def read_header(path: Path | str, data: bytes, limits: Limits) -> Header:
@@ -78,11 +80,14 @@ def read_header(path: Path | str, data: bytes, limits: Limits) -> Header:
             return _header(image, data)
 
 
-def decode(path: Path | str, data: bytes, limits: Limits, *, draft_px: int = 0) -> Decoded:
+def decode(
+    path: Path | str, data: bytes, limits: Limits, *, draft_px: int = 0, with_alpha: bool = False
+) -> Decoded:
     """Decode the first page of a picture; `path` is only used for sentences.
 
     With `draft_px` a JPEG is decoded at the smallest scale that keeps its shorter side at least
-    that long (up to eight times faster); the header still gives the full size.
+    that long (up to eight times faster); the header still gives the full size. Transparency is
+    left out unless `with_alpha`: masks may be drawn in it, photographs are not.
     """
     with refusing(path):
         if containers.ends_in_zeros(data):
@@ -90,7 +95,7 @@ def decode(path: Path | str, data: bytes, limits: Limits, *, draft_px: int = 0) 
         if deep_tiff.is_needed(data):
             return deep_tiff.decode(path, data, limits)
         with _opened(path, data, limits) as image:
-            return _decode(image, data, draft_px)
+            return _decode(image, data, draft_px, with_alpha)
 
 
 @contextmanager
@@ -232,7 +237,7 @@ def moment(said: object) -> str:
     return f"{year}-{month}-{day}T{hour}:{minute}:{second}"
 
 
-def _decode(image: Image.Image, data: bytes, draft_px: int) -> Decoded:
+def _decode(image: Image.Image, data: bytes, draft_px: int, with_alpha: bool) -> Decoded:
     if image.format == "TIFF" or not containers.png_describes_late(data):
         header = _header(image, data)  # a TIFF forgets its orientation when it is loaded
         if draft_px and header.format == "JPEG":
@@ -244,9 +249,11 @@ def _decode(image: Image.Image, data: bytes, draft_px: int) -> Decoded:
     notes = [page_note(header)] if header.pages > 1 else []
     if _is_transparent(image):
         notes.append(ALPHA_NOTE)
+    alpha = np.asarray(image.getchannel("A")) if with_alpha and image.mode in _ALPHA_MODES else None
     values, palette, mapping = _values(image, data, header.bit_depth)
     turn = 1 if header.format == "TIFF" else header.orientation  # TIFF: the decoder did it already
-    return Decoded(header, upright(values, turn), palette, mapping, tuple(notes))
+    turned = None if alpha is None else upright(alpha, turn)
+    return Decoded(header, upright(values, turn), palette, mapping, tuple(notes), turned)
 
 
 def page_note(header: Header) -> str:

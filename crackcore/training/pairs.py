@@ -1,12 +1,12 @@
-"""Folders of photographs and masks, as training reads them.
+"""Photographs with masks in memory, as training reads them, from any data set that `datasets` knows.
 
-A training folder holds `images/` and `masks/`; a pair shares the stem, masks are 0 / 255 pictures of
-the same size. A folder of crack-free photographs needs no masks. A folder with incomplete masks
-("weak") teaches only "sound", and only far from everything that is marked.
+A folder of crack-free photographs needs no masks. A folder with incomplete masks ("weak") teaches only
+"sound", and only far from everything that is marked.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,10 @@ import cv2
 import numpy as np
 
 from crackcore.arrays import UNDECIDED, ClassMask, RgbImage
-from crackcore.errors import InputRefused
-from crackcore.imaging.reading import read_mask, read_photo
+from crackcore.datasets import Dataset, mask_rule, read_dataset, read_sample
+from crackcore.errors import InputRefused, PhotoMissing
+from crackcore.imaging.mask_rules import MaskRule
+from crackcore.names import shown_name
 from crackcore.progress import Progress, unheard
 
 Kind = Literal["pairs", "crack-free", "weak"]
@@ -26,7 +28,11 @@ WEAK_DISTANCE_PX = 40  # nearer than this to a mark of an incomplete mask, nothi
 
 @dataclass(frozen=True)
 class TrainingPair:
-    """One photograph with its mask, in memory; `mask` is uint8 (H, W): 0, 1, 255 undecided."""
+    """One photograph with its mask, in memory; `mask` is uint8 (H, W): 0, 1, 255 undecided.
+
+    Outside a set's region of interest the mask is undecided. `group` names the photo it was cut from
+    and `side` the published half, as far as the data set tells.
+    """
 
     stem: str
     set_name: str
@@ -35,72 +41,80 @@ class TrainingPair:
     sha256: str
     pixels: RgbImage
     mask: ClassMask
+    group: str = ""
+    side: str = ""
 
 
 @dataclass(frozen=True)
 class PairsFound:
-    """What a folder gave, and what was refused with the reason."""
+    """What a folder gave, what was refused with the reason, and which mask values were crack."""
 
     pairs: tuple[TrainingPair, ...]
     refused: tuple[tuple[str, str], ...]
+    crack_values: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def read_pairs(
-    folder: Path, *, kind: Kind = "pairs", leave_out: Iterable[str] = (), progress: Progress = unheard
+    folder: Path,
+    *,
+    kind: Kind = "pairs",
+    leave_out: Iterable[str] = (),
+    layout: str = "auto",
+    rule: MaskRule | None = None,
+    side: str = "",
+    progress: Progress = unheard,
 ) -> PairsFound:
-    """Read one training folder into memory.
+    """Read one data set into memory.
 
-    `folder` holds `images/` (and `masks/` unless crack-free); crack-free folders may hold the
-    photographs directly. Stems in `leave_out` are not read. Raises InputRefused when the folder
-    has no photograph; single broken files are listed in the answer.
+    `folder` is whatever `datasets.read_dataset` takes: a folder with `images` and `masks`, one laid out
+    as published, a list of pairs, a project. Crack-free folders may hold the photographs directly.
+    Stems in `leave_out` are not read. `layout` is a kind of data set, or "auto"; `rule` says which mask
+    values are crack when they do not say it themselves; `side` ("train", "val", "test") takes only that
+    half. Raises InputRefused when the folder is not what it seems, or its masks are unclear and no
+    `rule` is given; single broken files are listed in the answer.
     """
-    inside = folder / "images"
-    photos = inside if inside.is_dir() else folder
-    if kind != "crack-free" and not (inside.is_dir() and (folder / "masks").is_dir()):
-        raise InputRefused(folder, 'a training folder holds "images" and "masks".')
-    left_out = set(leave_out)
-    files = sorted(p for p in photos.iterdir() if p.is_file() and p.suffix.lower() in _SUFFIXES)
-    if not files:
-        raise InputRefused(folder, "no photographs in this folder.")
-    masks = {p.stem: p for p in (folder / "masks").iterdir()} if kind != "crack-free" else {}
+    wanted = "crack-free" if kind == "crack-free" else layout
+    with read_dataset(folder, wanted, progress=progress) as dataset:
+        found = mask_rule(dataset, progress=progress) if rule is None else rule
+        if found.question:
+            hint = "Say which values are crack."
+            raise InputRefused(folder, found.question, hint=hint)
+        return _read(dataset, found, kind, set(leave_out), side, progress)
+
+
+def _read(
+    dataset: Dataset, rule: MaskRule, kind: Kind, left_out: set[str], side: str, progress: Progress
+) -> PairsFound:
     pairs: list[TrainingPair] = []
-    refused: list[tuple[str, str]] = []
-    for i, file in enumerate(files):
-        progress(i, len(files), file.name)
-        if file.stem in left_out:
-            continue
+    refused = [(shown_name(problem.file), problem.reason) for problem in dataset.problems]
+    stems = Counter(sample.stem for sample in dataset.pairs)
+    samples = [s for s in dataset.pairs if (not side or s.side == side) and s.stem not in left_out]
+    for done, sample in enumerate(samples):
+        progress(done, len(samples), shown_name(sample.photo))
         try:
-            photo = read_photo(file)
-            height, width = photo.pixels.shape[:2]
-            if kind == "crack-free":
-                mask: ClassMask = np.zeros((height, width), np.uint8)
-            elif file.stem not in masks:
-                raise InputRefused(file, "there is no mask with this name.")
-            else:
-                mask = read_mask(masks[file.stem])
-                if mask.shape != (height, width):
-                    found = f"{mask.shape[1]} x {mask.shape[0]}"
-                    raise InputRefused(file, f"its mask is {found} px, the picture {width} x {height} px.")
-                if kind == "weak":
-                    mask = _far_from_marks(mask)
+            loaded = read_sample(sample, rule)
         except InputRefused as error:
-            refused.append((file.name, error.reason))
+            refused.append((shown_name(sample.photo), error.reason))
             continue
+        except PhotoMissing:
+            refused.append((shown_name(sample.photo), "the file is not there."))
+            continue
+        mask = loaded.mask_inside
         pairs.append(
             TrainingPair(
-                file.stem,
-                folder.name,
+                sample.stem if stems[sample.stem] == 1 else sample.key,
+                dataset.name,
                 kind,
-                file,
-                photo.facts.sha256,
-                photo.pixels,
-                np.ascontiguousarray(mask),
+                sample.photo,
+                loaded.sha256,
+                loaded.pixels,
+                np.ascontiguousarray(_far_from_marks(mask) if kind == "weak" else mask),
+                sample.group,
+                sample.side,
             )
         )
-    return PairsFound(tuple(pairs), tuple(refused))
-
-
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".jp2"}
+    return PairsFound(tuple(pairs), tuple(refused), rule.words, dataset.notes)
 
 
 def _far_from_marks(mask: ClassMask) -> ClassMask:
