@@ -92,6 +92,8 @@ OWN: tuple[Architecture, ...] = (
         activation="softmax",
         maps=(Map("logits_full", "Result"),),
         preprocessing=Preprocessing(mean=(72.39239876, 82.90891754, 73.15835921)),
+        parameters=491_956,
+        gflop_512=6.7,
     ),
     Architecture(
         "deepcrack_tip",
@@ -107,6 +109,8 @@ OWN: tuple[Architecture, ...] = (
         multiple_px=16,
         minimum_px=32,
         has_width=True,
+        parameters=30_905_011,
+        gflop_512=1094.4,
     ),
     Architecture(
         "deepcrack_tip_paper",
@@ -120,6 +124,8 @@ OWN: tuple[Architecture, ...] = (
         maps=_TIP_MAPS,
         preprocessing=Preprocessing(channel_order="BGR", scale=_UNIT),
         has_width=True,
+        parameters=31_207_388,
+        gflop_512=371.5,
     ),
     Architecture(
         "deepcrack_liu",
@@ -135,6 +141,8 @@ OWN: tuple[Architecture, ...] = (
         multiple_px=1,
         minimum_px=16,
         has_width=True,
+        parameters=14_720_389,
+        gflop_512=160.4,
     ),
     Architecture(
         "unet16",
@@ -150,6 +158,8 @@ OWN: tuple[Architecture, ...] = (
         multiple_px=16,
         minimum_px=16,
         has_width=True,
+        parameters=29_500_033,
+        gflop_512=402.0,
     ),
     Architecture(
         "pspnet",
@@ -165,6 +175,8 @@ OWN: tuple[Architecture, ...] = (
         multiple_px=8,
         minimum_px=8,
         has_width=True,
+        parameters=28_091_141,
+        gflop_512=323.1,
     ),
     Architecture(
         "dbpn",
@@ -178,6 +190,8 @@ OWN: tuple[Architecture, ...] = (
         preprocessing=Preprocessing(scale=_UNIT),
         output_scale=4,
         has_width=True,
+        parameters=8_802_094,
+        gflop_512=5145.8,
     ),
     Architecture(
         "kbpn",
@@ -191,6 +205,8 @@ OWN: tuple[Architecture, ...] = (
         preprocessing=Preprocessing(scale=_UNIT),
         output_scale=4,
         has_width=True,
+        parameters=61_158_563,
+        gflop_512=41962.2,
     ),
     Architecture(
         "cssr",
@@ -207,6 +223,8 @@ OWN: tuple[Architecture, ...] = (
         minimum_px=4,
         output_scale=4,
         has_width=True,
+        parameters=38_302_127,
+        gflop_512=11577.2,
     ),
     Architecture(
         "csbsr",
@@ -223,5 +241,7 @@ OWN: tuple[Architecture, ...] = (
         minimum_px=2,
         output_scale=4,
         has_width=True,
+        parameters=89_249_704,
+        gflop_512=47132.2,
     ),
 )
