@@ -1,4 +1,4 @@
-"""A real network of a few kB that works like CSSR for tests: enlarges a photo four times, then finds thin lines."""
+"""A real network of a few kB that works like CSSR: enlarges a photo four times, then finds thin lines."""
 
 from __future__ import annotations
 

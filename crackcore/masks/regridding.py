@@ -30,9 +30,7 @@ Plane = NDArray[np.uint8]
 
 def finer(plane: Plane, factor: int) -> Plane:
     """uint8 (H, W) as a new (H factor, W factor) array, each pixel a block of equal ones."""
-    height, width = plane.shape
-    blocks = np.broadcast_to(plane[:, None, :, None], (height, factor, width, factor))
-    return blocks.reshape(height * factor, width * factor)
+    return plane.repeat(factor, axis=1).repeat(factor, axis=0)
 
 
 def coarser_score(score: ScoreMap, factor: int) -> ScoreMap:

@@ -1,5 +1,7 @@
 """A program that draws strokes as fast as it can until it is killed; run by test_projects_kill.py.
 
+Now and then a step moves the picture to the finer grid, or back, instead of drawing.
+
 Reads lines from standard input. `run PROJECT SEED PACE_MS n0,n1,…` forks a child that opens the
 project, goes on with stroke n_i of image i, and writes `a I N` once stroke N of image I is
 acknowledged; the parent writes `pid P` before and `dead P` after it. Forking from a process that
@@ -18,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackcore.domain.box import Box
-from crackcore.domain.change import HandEdited
-from crackcore.masks.patch import PatchRecorder
+from crackcore.domain.change import HandEdited, Regridded
+from crackcore.masks.patch import PatchRecorder, difference
+from crackcore.masks.regridding import finer
 from crackcore.projects.store import ProjectStore
 
 HEIGHT, WIDTH, IMAGES = 260, 300, 3  # a stroke across the picture touches three or six tiles
 BAND = 5
+REGRID_EVERY = 23
 
 
 def draw(plane: NDArray[np.uint8], number: int) -> Box:
@@ -31,7 +35,17 @@ def draw(plane: NDArray[np.uint8], number: int) -> Box:
     bands = HEIGHT // BAND
     top = (number * 7 % bands) * BAND
     plane[top : top + BAND] = (2, 1, 255)[(number // bands) % 3]
-    return Box(top, top + BAND, 0, WIDTH)
+    return Box(top, top + BAND, 0, plane.shape[1])
+
+
+def after(plane: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
+    """The hand plane after step `number`: a stroke, or another grid."""
+    if number % REGRID_EVERY == REGRID_EVERY - 1:
+        is_coarse = plane.shape == (HEIGHT, WIDTH)
+        return finer(plane, 4) if is_coarse else plane[::4, ::4].copy()
+    plane = plane.copy()
+    draw(plane, number)
+    return plane
 
 
 def say(text: str) -> None:
@@ -49,11 +63,16 @@ def work(path: Path, seed: int, pace_ms: float, counts: list[int]) -> None:
     until_save = rng.randint(1, 25)
     while True:
         which = rng.randrange(IMAGES)
-        recorder = PatchRecorder(planes[which])
-        wanted = planes[which].copy()
-        recorder.will_touch(draw(wanted, counts[which]))
-        planes[which][...] = wanted
-        store.append(HandEdited(ids[which], recorder.finish(), "Brush"))
+        wanted = after(planes[which], counts[which])
+        if wanted.shape != planes[which].shape:
+            whole = difference(np.zeros_like(wanted), wanted)
+            store.append(Regridded(ids[which], wanted.shape[0] // HEIGHT, whole, None))
+            planes[which] = wanted
+        else:
+            recorder = PatchRecorder(planes[which])
+            recorder.will_touch(draw(wanted, counts[which]))
+            planes[which][...] = wanted
+            store.append(HandEdited(ids[which], recorder.finish(), "Brush"))
         counts[which] += 1
         say(f"a {which} {counts[which]}")
         until_save -= 1

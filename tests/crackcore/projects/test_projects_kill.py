@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from killed_writer import HEIGHT, IMAGES, WIDTH, draw
+from killed_writer import HEIGHT, IMAGES, WIDTH, after
 from project_making import project
 
 from crackcore.projects.store import ProjectStore, backups_of
@@ -98,7 +98,7 @@ def kill_loop(tmp_path: Path, spawner: subprocess.Popen[str], *, kills: int, pac
     acknowledged = [0] * IMAGES
     expected = [np.zeros((HEIGHT, WIDTH), np.uint8) for _ in ids]
     drawn = [0] * IMAGES
-    saves = unacknowledged = recovered = 0
+    saves = unacknowledged = recovered = finer_kills = 0
     for kill in range(kills):
         saves += killed_run(spawner, store.path, kill, pace_ms, acknowledged)
         store = ProjectStore.open(store.path)
@@ -107,22 +107,24 @@ def kill_loop(tmp_path: Path, spawner: subprocess.Popen[str], *, kills: int, pac
         recovered += store.recovered.strokes
         for which, image_id in enumerate(ids):
             while drawn[which] < acknowledged[which]:
-                draw(expected[which], drawn[which])
+                expected[which] = after(expected[which], drawn[which])
                 drawn[which] += 1
             found = store.read_hand(image_id)
             if not np.array_equal(found, expected[which]):
                 # The stroke that was under way when the kill came may be there, whole.
-                draw(expected[which], drawn[which])
+                expected[which] = after(expected[which], drawn[which])
                 drawn[which] += 1
                 acknowledged[which] += 1
                 unacknowledged += 1
                 assert np.array_equal(found, expected[which]), f"image {which} after kill {kill}"
+            finer_kills += found.shape != (HEIGHT, WIDTH)
         store.close(save=False)
     with ProjectStore.open(store.path) as store:
         assert store.check().generation == store.generation
         assert {f.kind for f in store.check().findings} <= {"photo"}  # these photos do not exist
     assert sum(drawn) > 10 * kills or pace_ms
     assert saves > kills // 4
+    assert finer_kills, "no kill came while a picture was on the finer grid"
     assert recovered > kills
     assert backups_of(store.path)
     sys.stderr.write(

@@ -1,4 +1,4 @@
-"""A store against a model of it: open, look, draw, undo, predict, approve, save, kill, start again."""
+"""A store against a model: open, look, draw, undo, predict, approve, make finer, save, kill, start again."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from project_making import HEIGHT, WIDTH, drop, new_store, predicted, record, score
 
-from crackcore.domain.change import HandEdited, ImageRemoved, MaskFrozen, RecordChanged
+from crackcore.domain.change import HandEdited, ImageRemoved, MaskFrozen, RecordChanged, Regridded
 from crackcore.domain.image_record import Threshold
 from crackcore.masks.patch import Patch, difference
+from crackcore.masks.regridding import coarser_hand, finer
 from crackcore.masks.threshold import shown_mask
 from crackcore.projects.store import ProjectStore
 
@@ -36,7 +37,7 @@ class Model:
     def shown(self) -> np.ndarray:
         return shown_mask(
             self.hand,
-            score=None if self.seed is None else score(seed=self.seed),
+            score=None if self.seed is None else score(*self.hand.shape, seed=self.seed),
             threshold=self.record.threshold,
             frozen=self.frozen,
         )
@@ -87,7 +88,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(seed=st.integers(0, 5))
     def predict(self, seed: int) -> None:
-        self.store.append(predicted(self.here.record.id, seed=seed))
+        height, width = self.here.hand.shape
+        self.store.append(predicted(self.here.record.id, height=height, width=width, seed=seed))
         self.here.seed = seed
 
     @rule(low=st.integers(1, 255), more=st.integers(0, 60))
@@ -105,6 +107,24 @@ class StoreMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.store.append(MaskFrozen(self.here.record.id, None))
         self.here.frozen = None
+
+    @rule(seed=st.none() | st.integers(0, 5))
+    def change_the_grid(self, seed: int | None) -> None:
+        here, to = self.here, 5 - self.here.record.magnification
+        hand = finer(here.hand, 4) if to == 4 else coarser_hand(here.hand, here.shown(), 4)
+        height, width = hand.shape
+        image_id = here.record.id
+        found = None if seed is None else predicted(image_id, height=height, width=width, seed=seed)
+        self.store.append(
+            Regridded(
+                image_id,
+                to,
+                difference(np.zeros_like(hand), hand),
+                None if found is None else found.prediction,
+            )
+        )
+        here.hand, here.seed, here.frozen, here.done = hand, seed, None, []
+        here.record = replace(here.record, magnification=to)
 
     @precondition(lambda self: len(self.images) > 1)
     @rule()
