@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crackcore.arrays import CRACK, ClassMask
+from crackcore.arrays import ClassMask
+from crackcore.evaluation.lines import CentreLineScore, axes_of, centre_line_score
 from crackcore.evaluation.sweep import harmonic, ratio
-from crackcore.evaluation.tolerance import BoolPlane, near, truth_and_inside
+from crackcore.evaluation.tolerance import BoolPlane, near, said_crack, truth_and_inside
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def compare(
     if mask.shape != truth.shape:
         raise ValueError(f"mask {mask.shape} and truth {truth.shape} differ in size")
     crack, inside = truth_and_inside(truth, roi)
-    said = _said(mask) & inside
+    said = said_crack(mask) & inside
     return MaskCounts(
         float(tolerance_px),
         correct=int(np.count_nonzero(said & near(crack, tolerance_px))),
@@ -101,19 +102,6 @@ def compare(
     )
 
 
-def _said(mask: BoolPlane | ClassMask) -> BoolPlane:
-    return mask.astype(np.bool_) if mask.dtype == np.bool_ else mask == CRACK
-
-
-@dataclass(frozen=True)
-class CentreLineScore:
-    """Shares of centre line pixels inside the other mask, and their harmonic mean (clDice)."""
-
-    precision: float
-    recall: float
-    cl_dice: float
-
-
 def cl_dice(
     mask: BoolPlane | ClassMask, truth: BoolPlane | ClassMask, roi: BoolPlane | None = None
 ) -> CentreLineScore:
@@ -122,18 +110,4 @@ def cl_dice(
     Centre lines by Lee's thinning. It does not see thickness: a mask fattened evenly still gets 1.
     Two empty masks agree: 1. Arguments as in `compare`.
     """
-    from skimage.morphology import skeletonize  # half a second to import; only needed here
-
-    if mask.shape != truth.shape:
-        raise ValueError(f"mask {mask.shape} and truth {truth.shape} differ in size")
-    crack, inside = truth_and_inside(truth, roi)
-    said = _said(mask) & inside
-
-    def line(plane: BoolPlane) -> BoolPlane:
-        thin: BoolPlane = skeletonize(plane, method="lee") != 0
-        return thin
-
-    said_line, true_line = line(said), line(crack)
-    precision = ratio(int((said_line & crack).sum()), int(said_line.sum()))
-    recall = ratio(int((true_line & said).sum()), int(true_line.sum()))
-    return CentreLineScore(precision, recall, harmonic(precision, recall))
+    return centre_line_score(*axes_of(mask, truth, roi))

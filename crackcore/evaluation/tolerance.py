@@ -83,3 +83,8 @@ def truth_and_inside(
             raise ValueError(f"region {roi.shape} and truth {truth.shape} differ in size")
         inside = inside & (roi != 0)
     return crack & inside, inside
+
+
+def said_crack(mask: BoolPlane | ClassMask) -> BoolPlane:
+    """Where a mask, bool or classes (H, W), says crack: a new bool (H, W)."""
+    return mask.astype(np.bool_) if mask.dtype == np.bool_ else mask == CRACK
