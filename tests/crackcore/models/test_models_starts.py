@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ WRITERS: dict[str, Callable[[dict[str, Tensor], Path], None]] = {
 }
 
 
+@cache
 def _vgg16() -> dict[str, Tensor]:
     torch.manual_seed(21)
     weights = {f"features.{k}": torch.randn_like(v) for k, v in vgg16_features().state_dict().items()}
@@ -46,23 +49,22 @@ def vgg16_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _laid(name: str, weights: dict[str, Tensor]) -> Path:
-    starts_folder().mkdir(parents=True, exist_ok=True)
-    path = starts_folder() / name
-    WRITERS[path.suffix](weights, path)
-    return path
+@pytest.fixture(scope="module")
+def unet() -> nn.Module:
+    """At full width, as real files want it; every test here may load into it."""
+    made: nn.Module = create_network("unet16")
+    return made.eval()
 
 
 def test_vgg16_from_a_file_becomes_the_encoder_under_both_its_names(
-    vgg16_file: Path, caplog: pytest.LogCaptureFixture
+    vgg16_file: Path, unet: nn.Module, caplog: pytest.LogCaptureFixture
 ) -> None:
-    network = create_network("unet16")
-    decoder = {k: v.clone() for k, v in network.state_dict().items() if k.startswith(("dec", "center"))}
+    decoder = {k: v.clone() for k, v in unet.state_dict().items() if k.startswith(("dec", "center"))}
     with caplog.at_level(logging.INFO):
-        (start,) = load_start(network, vgg16_file)
+        (start,) = load_start(unet, vgg16_file)
     assert (start.encoder, start.place, start.file) == (VGG16, "encoder", vgg16_file)
     assert "encoder starts from ImageNet weights: vgg16-made-up.safetensors" in caplog.text
-    weights, state = _vgg16(), network.state_dict()
+    weights, state = _vgg16(), unet.state_dict()
     assert torch.equal(state["encoder.0.weight"], weights["features.0.weight"])
     assert torch.equal(state["conv5.4.bias"], weights["features.28.bias"])
     assert all(
@@ -71,22 +73,16 @@ def test_vgg16_from_a_file_becomes_the_encoder_under_both_its_names(
     assert all(torch.equal(state[k], v) for k, v in decoder.items())
 
 
-def test_the_start_is_used_in_what_the_network_computes(vgg16_file: Path) -> None:
-    torch.manual_seed(8)
-    network = create_network("unet16").eval()
+def test_the_start_is_used_in_what_the_network_computes(vgg16_file: Path, unet: nn.Module) -> None:
+    nn.init.zeros_(unet.get_parameter("encoder.0.weight"))
     x = torch.rand(1, 3, 16, 16)
+    load_start(unet, vgg16_file)
     with torch.inference_mode():
-        before = network.conv1(x)
-        load_start(network, vgg16_file)
-        after = network.conv1(x)
-        weights = _vgg16()
         wanted = x
         for n in (0, 2):
-            wanted = nn.functional.conv2d(
-                wanted, weights[f"features.{n}.weight"], weights[f"features.{n}.bias"], padding=1
-            ).relu()
-    assert not torch.allclose(before, after)
-    torch.testing.assert_close(after, wanted)
+            weights, biases = (_vgg16()[f"features.{n}.{kind}"] for kind in ("weight", "bias"))
+            wanted = nn.functional.conv2d(wanted, weights, biases, padding=1).relu()
+        torch.testing.assert_close(unet.get_submodule("conv1")(x), wanted)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -123,25 +119,30 @@ def test_the_fall_back_is_kaiming_by_fan_out() -> None:
         assert float(conv.weight.detach().std()) == pytest.approx(wanted, rel=0.02), name
 
 
-def test_files_in_the_folder_for_starts_are_found_for_each_part_of_a_joint_network(
-    caplog: pytest.LogCaptureFixture,
+def test_files_in_the_folder_for_starts_are_found_for_each_part_of_a_network_of_several(
+    vgg16_file: Path, unet: nn.Module, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _laid("vgg16_bn-made-up.pth", {"features.0.weight": torch.zeros(1)})  # another network; not looked at
-    vgg16 = _laid("vgg16-made-up.safetensors", _vgg16())
-    network = create_network("csbsr", width=0.5)  # its KBPN and PSPNet are too narrow for real files
-    with pytest.raises(WeightsDoNotFit):
-        load_start(network)
-    network = create_network("cssr", segmentation="pspnet", width=0.125)
-    network.segmentation_model = create_network("unet16")
-    network.sr_model = create_network("pspnet")
-    rows = {start.place: start for start in load_start(network)}
-    assert rows["segmentation_model.encoder"].file == vgg16
-    assert rows["sr_model.feats"].file is None
+    starts_folder().mkdir(parents=True)
+    (starts_folder() / "vgg16_bn-made-up.pth").write_bytes(b"another network; not looked at")
+    laid = starts_folder() / "vgg16-made-up.safetensors"
+    shutil.copy(vgg16_file, laid)
+    parts = {"finder": unet, "enlarger": create_network("pspnet", width=0.125)}
+    rows = {start.place: start for start in load_start(nn.ModuleDict(parts))}
+    assert rows["finder.encoder"].file == laid
+    assert rows["enlarger.feats"].file is None
     assert "no ImageNet weights of ResNet-34" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [("cssr", {"segmentation_model.encoder"}), ("csbsr", {"segmentation_model.feats", "sr_model.feat"})],
+)
+def test_the_parts_of_joint_networks_are_known(name: str, places: set[str]) -> None:
+    assert {start.place for start in load_start(create_network(name, width=0.125))} == places
+
+
 def test_kbpn_takes_the_first_four_convs_of_vgg16(vgg16_file: Path) -> None:
-    network = create_network("kbpn", stages=2)
+    network = create_network("kbpn", stages=2)  # its first layers have full width
     (start,) = load_start(network, vgg16_file)
     weights, state = _vgg16(), network.state_dict()
     assert start.place == "feat"
@@ -150,7 +151,9 @@ def test_kbpn_takes_the_first_four_convs_of_vgg16(vgg16_file: Path) -> None:
             assert torch.equal(state[f"feat.{ours}.{kind}"], weights[f"features.{theirs}.{kind}"])
 
 
-def test_a_narrow_network_is_told_from_a_wrong_file(vgg16_file: Path, tmp_path: Path) -> None:
+def test_a_narrow_network_is_told_from_a_wrong_file(
+    vgg16_file: Path, unet: nn.Module, tmp_path: Path
+) -> None:
     network = create_network("unet16", width=0.25)
     before = {k: v.clone() for k, v in network.state_dict().items()}
     with pytest.raises(WeightsDoNotFit) as refusal:
@@ -161,19 +164,20 @@ def test_a_narrow_network_is_told_from_a_wrong_file(vgg16_file: Path, tmp_path: 
     )
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
 
-    other = _vgg16()
-    other["features.28.weight"] = torch.zeros(512, 512, 1, 1)
+    other = {**_vgg16(), "features.28.weight": torch.zeros(512, 512, 1, 1)}
+    other["features.0.bias"] = torch.ones(64)
     path = tmp_path / "other.safetensors"
     WRITERS[path.suffix](other, path)
-    network = create_network("unet16")
-    before = {k: v.clone() for k, v in network.state_dict().items()}
+    before = {k: v.clone() for k, v in unet.state_dict().items()}
     with pytest.raises(WeightsDoNotFit, match=r"features\.28\.weight is \[512, 512, 1, 1\]") as refusal:
-        load_start(network, path)
+        load_start(unet, path)
     assert refusal.value.hint == ""
-    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+    assert all(torch.equal(v, before[k]) for k, v in unet.state_dict().items())
 
 
-def test_files_that_cannot_serve_are_refused_in_a_sentence(vgg16_file: Path, tmp_path: Path) -> None:
+def test_files_that_cannot_serve_are_refused_in_a_sentence(
+    vgg16_file: Path, unet: nn.Module, tmp_path: Path
+) -> None:
     with pytest.raises(WeightsDoNotFit, match=r"^vgg16-made-up.safetensors holds VGG-16; .* ResNet-34\.$"):
         load_start(create_network("pspnet", width=0.125), vgg16_file)
     with pytest.raises(WeightsDoNotFit, match=r"no part that starts from ImageNet"):
@@ -187,7 +191,7 @@ def test_files_that_cannot_serve_are_refused_in_a_sentence(vgg16_file: Path, tmp
     parts = {k: v for k, v in _vgg16().items() if "17" not in k}
     WRITERS[strange.suffix](parts, strange)
     with pytest.raises(WeightsDoNotFit, match=r"features\.17\.weight is missing"):
-        load_start(create_network("unet16"), strange)
+        load_start(unet, strange)
     page = tmp_path / "vgg16.safetensors"
     page.write_text("<!DOCTYPE html><title>Sign in</title>")
     with pytest.raises(CheckpointRefused, match=r"vgg16.safetensors is not taken: it is a web page"):
