@@ -22,7 +22,7 @@ from app.dialogs.model_delegate import ModelDelegate, RowRole
 from app.dialogs.model_rows import ModelRow
 from app.theme.scheme import SPACE, Theme
 
-SIZE = QSize(720, 660)
+SIZE = QSize(780, 680)
 
 
 class ModelList(QListWidget):

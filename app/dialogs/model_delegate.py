@@ -15,7 +15,7 @@ _EDGE = 4  # around the ground of a row
 _ABOVE = SPACE + 4
 _MARK = 18  # the tick of the model in use
 _GAP = SPACE // 2
-_COLUMNS = (0.0, 0.36, 0.58, 1.0)  # where the facts begin, as a share of the width
+_COLUMNS = (0.0, 0.33, 0.6, 1.0)  # where the facts begin, as a share of the width
 _WRAP = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 _LINE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
 

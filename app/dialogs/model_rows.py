@@ -75,6 +75,8 @@ def _row_of(model: InstalledModel, architecture: Architecture | None, chosen: st
     spec = model.spec
     good_for, speed = spec.summary, ""
     if architecture is not None:
+        if spec.source_sha256:  # imported: what is said about it is only that
+            good_for = f"{architecture.good_for} {good_for}".strip()
         good_for = good_for or architecture.good_for
         speed = architecture.speed_with(spec)
     return ModelRow(

@@ -85,6 +85,8 @@ def test_a_row_says_what_the_header_of_its_file_says():
     assert "302 photos" in first.spoken
     liu = next(a for a in OWN if a.name == "deepcrack_liu")
     assert second.good_for == liu.good_for, "what the architecture is good for, where the file says nothing"
+    brought = installed("b", "deepcrack_liu", summary="Imported.", source_sha256="1" * 64)
+    assert model_rows([brought], OWN, "")[0].good_for == f"{liu.good_for} Imported."
     assert (second.licence, second.trained_on) == ("not stated", "not stated")
 
 
