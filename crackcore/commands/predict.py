@@ -79,6 +79,7 @@ def _predict(options: argparse.Namespace, save: list[str], model: Any, found: An
     from crackcore import storage
     from crackcore.domain.image_record import Threshold
     from crackcore.domain.prediction import PredictSettings
+    from crackcore.errors import CrackError
     from crackcore.exports.pictures import mask_png, overlay_jpeg, score_png
     from crackcore.exports.stems import safe_stems
     from crackcore.exports.tables import summary_csv, summary_row
@@ -130,9 +131,13 @@ def _predict(options: argparse.Namespace, save: list[str], model: Any, found: An
                 def refining(done: int, total: int, note: str = "", *, at: int = 1000 * number) -> None:
                     progress(at, whole, note or "refining")
 
-                prediction = refined_prediction(
-                    refinement, prediction, answer.photo.pixels, predictor, refining
-                )
+                try:
+                    prediction = refined_prediction(
+                        refinement, prediction, answer.photo.pixels, predictor, refining
+                    )
+                except CrackError as error:  # one picture's trouble must not cost the others
+                    failed(answer.path, f"{shown_name(answer.path)}: {error.sentence()}")
+                    continue
             stem, score = stems[answer.path], prediction.score
             mask = thresholded(score, threshold)
             if "mask" in save:

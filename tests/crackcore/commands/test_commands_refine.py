@@ -16,6 +16,7 @@ import torch
 from crackcore.__main__ import main
 from crackcore.arrays import RgbImage
 from crackcore.domain.model_spec import ModelSpec, Preprocessing
+from crackcore.errors import OutOfDeviceMemory
 from crackcore.inference.predictor import Predictor
 from crackcore.inference.refining import refined_prediction
 from crackcore.models.catalogue import InstalledModel, create_network
@@ -138,3 +139,32 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
     assert main(arguments) == 2
     assert word in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_picture_that_cannot_be_refined_does_not_cost_the_others(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_model: InstalledModel,
+    tiny_photo: RgbImage,
+    tiny_photo_file: Path,
+    tmp_path: Path,
+) -> None:
+    from crackcore.exports.pictures import rgb_png
+    from crackcore.inference import refining
+
+    small = tmp_path / "small.png"
+    small.write_bytes(rgb_png(np.ascontiguousarray(tiny_photo[:40])))
+
+    def short_of_memory(name: str, score: Any, *rest: Any, **named: Any) -> Any:
+        if len(score) == 40:
+            raise OutOfDeviceMemory("There is not enough memory.", hint="Close other programs.")
+        return refine(name, score, *rest, **named)
+
+    monkeypatch.setattr(refining, "refine", short_of_memory)
+    arguments = [str(small), str(tiny_photo_file), "--out", str(tmp_path / "out")]
+    assert main(["predict", *arguments, "--model", "tiny", "--refine", "crf", "--json"]) == 1
+    out, err = capsys.readouterr()
+    rows = {Path(row["path"]).name: row["status"] for row in json.loads(out)["pictures"]}
+    assert rows == {"small.png": "failed", "tiny.png": "analysed"}
+    assert "not enough memory" in err
+    assert [path.name for path in (tmp_path / "out" / "scores").iterdir()] == ["tiny.png"]
