@@ -1,11 +1,16 @@
-"""`crackcore models`: what can analyse pictures here."""
+"""`crackcore models`: what can analyse pictures here, and which networks there are."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from crackcore.commands.output import print_json, show
+
+if TYPE_CHECKING:
+    from crackcore.models.architectures import Architecture
+    from crackcore.models.catalogue import InstalledModel
 
 
 def add(subparsers: Any) -> None:
@@ -17,46 +22,77 @@ def add(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List; always 0."""
-    from crackcore.models.catalogue import architectures, installed_models
+    from crackcore.models.catalogue import architectures, installed_models, known_architecture
     from crackcore.models.devices import choose_device
-    from crackcore.names import escaped
 
     device = choose_device()
     models = installed_models()
+    known = [known_architecture(name)[0] for name in architectures()]
     if options.json:
         print_json(
             {
                 "device": {"kind": device.kind, "name": device.label, "why": device.why},
-                "architectures": [
-                    {"name": name, "installed": [m.name for m in models if m.spec.architecture == name]}
-                    for name in sorted(architectures())
-                ],
-                "models": [
-                    {
-                        "name": m.name,
-                        "architecture": m.spec.architecture,
-                        "file": escaped(m.path.name),
-                        "bytes": m.bytes,
-                        "sha256": m.sha256,
-                        "licence": m.spec.licence,
-                        "summary": m.spec.summary,
-                        "threshold": m.spec.threshold,
-                        "training_data": list(m.spec.training_data),
-                        "scores": m.spec.scores.get("sets", {}),
-                        "device": device.label,
-                    }
-                    for m in models
-                ],
+                "architectures": [_architecture_row(a, models) for a in known],
+                "models": [_model_row(m, device.label) for m in models],
             }
         )
         return 0
     show(f"Device: {device.label}" + (f" ({device.why})" if device.why else ""))
+    show("")
+    show("Installed models")
     for m in models:
         size = f"{m.bytes / 1e6:6.1f} MB"
-        show(f"{m.name:20} {m.spec.architecture:20} {size}  {m.spec.licence}  {m.spec.summary}")
+        show(f"  {m.name:20} {m.spec.architecture:20} {size}  {m.spec.licence}  {m.spec.summary}")
     if not models:
-        show("No model is installed.")
-    without = [name for name in sorted(architectures()) if all(m.spec.architecture != name for m in models)]
-    for name in without:
-        show(f"{'-':20} {name:20} no weights installed")
+        show("  None.")
+    show("")
+    show(f"{'Networks':24} {'parameters':>10}  {'GFLOP at 512x512':>16}  speed")
+    for a in known:
+        weights = "" if any(m.spec.architecture == a.name for m in models) else " (no weights installed)"
+        figures = f"{a.parameters / 1e6:8.1f} M  {a.gflop_512:16.0f}" if a.parameters else " " * 28
+        show(f"  {a.name:22} {figures}  {a.speed:7}  {a.good_for}{weights}")
     return 0
+
+
+def _architecture_row(a: Architecture, models: Sequence[InstalledModel]) -> dict[str, Any]:
+    """What is known before any weights; figures are those of the network with its default arguments."""
+    from dataclasses import asdict
+
+    from crackcore.models.catalogue import OTHER_NAMES
+
+    return {
+        "name": a.name,
+        "title": a.title or a.name,
+        "other_names": [other for other, (name, _) in OTHER_NAMES.items() if name == a.name],
+        "good_for": a.good_for,
+        "paper": a.paper,
+        "finds_cracks": a.finds_cracks,
+        "speed": a.speed,
+        "parameters": a.parameters or None,
+        "gflop_512": a.gflop_512 or None,
+        "input": {**asdict(a.preprocessing), "multiple_px": a.multiple_px, "minimum_px": a.minimum_px},
+        "outputs": list(a.outputs),
+        "score": a.score,
+        "activation": a.activation,
+        "output_scale": a.output_scale,
+        "has_width": a.has_width,
+        "installed": [m.name for m in models if m.spec.architecture == a.name],
+    }
+
+
+def _model_row(m: InstalledModel, device: str) -> dict[str, Any]:
+    from crackcore.names import escaped
+
+    return {
+        "name": m.name,
+        "architecture": m.spec.architecture,
+        "file": escaped(m.path.name),
+        "bytes": m.bytes,
+        "sha256": m.sha256,
+        "licence": m.spec.licence,
+        "summary": m.spec.summary,
+        "threshold": m.spec.threshold,
+        "training_data": list(m.spec.training_data),
+        "scores": m.spec.scores.get("sets", {}),
+        "device": device,
+    }

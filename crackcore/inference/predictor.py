@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,14 +23,17 @@ from crackcore.arrays import RgbImage, read_only
 from crackcore.domain.model_spec import ModelSpec
 from crackcore.domain.prediction import Prediction, PredictSettings
 from crackcore.errors import DeviceLost, NotAnalysed, OutOfDeviceMemory, UnknownModel
+from crackcore.inference.kept_memory import kept_memory
 from crackcore.inference.network_input import network_input
 from crackcore.inference.network_output import Wanted, score_of_logits, values_of
+from crackcore.inference.precision_trial import has_bfloat16, quicker_precision
 from crackcore.inference.tiling import BandSum, plan_tiles
 from crackcore.models import devices
 from crackcore.models.architectures import Architecture
 from crackcore.models.catalogue import known_architecture
 from crackcore.models.deploy import DeployForm, deploy_form
 from crackcore.models.model_files import load_network
+from crackcore.models.trial import trial_picture
 from crackcore.progress import Progress, unheard
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ log = logging.getLogger(__name__)
 
 SMALLEST_TILE_PX = 256
 TRIAL_SIDE_PX = 96
+PRECISION_TRIAL_SIDE_PX = 256
 
 
 class Predictor:
@@ -66,6 +71,7 @@ class Predictor:
         self._multiple_px = math.lcm(max(1, spec.multiple_px), self._architecture.multiple_px)
         self._reload = reload or (lambda: network)
         self._forms = {"float32": self._placed(deploy_form(network))}
+        self._auto_precision = "float32"
 
     @classmethod
     def for_model(
@@ -85,6 +91,7 @@ class Predictor:
             reload=lambda: load_network(model),
         )
         predictor._trial()
+        predictor._choose_precision()
         return predictor
 
     def predict(
@@ -190,9 +197,7 @@ class Predictor:
         bands = [BandSum(height, width, plan, scale=w.scale, channels=w.channels) for w in wanted]
         done = 0
         progress(0, plan.count)
-        threads_before = torch.get_num_threads()
-        torch.set_num_threads(self._threads)
-        try:
+        with self._own_threads():
             for row in range(len(plan.rows)):
                 for box in plan.row_boxes(row):
                     values = self._tile_values(pixels[box.slices], wanted, settings)
@@ -202,8 +207,6 @@ class Predictor:
                     progress(done, plan.count)
                 for band in bands:
                     band.finish_row(row)
-        finally:
-            torch.set_num_threads(threads_before)
         return [band.score for band in bands]
 
     def _tile_values(
@@ -242,8 +245,36 @@ class Predictor:
 
     # ------------------------------------------------------------------ the network in use
 
+    def _choose_precision(self) -> None:
+        """bfloat16 where that is measurably quicker; light networks gain too little to ask."""
+        if not self._architecture.score or self._architecture.speed_with(self.spec) in ("", "light"):
+            return
+        side = PRECISION_TRIAL_SIDE_PX // self.output_scale
+        picture = trial_picture(side)
+
+        def run(precision: str) -> NDArray[np.float32]:
+            return self._tile_values(picture, [self._score_wanted(1)], PredictSettings(precision=precision))[
+                0
+            ]
+
+        with self._own_threads():
+            self._auto_precision = quicker_precision(
+                run, model_sha256=self.model_sha256, device=self.device, threads=self._threads
+            )
+        self._forms = {name: form for name, form in self._forms.items() if name == self._auto_precision}
+
     def _precision(self, settings: PredictSettings) -> str:
-        return "float32" if settings.precision == "auto" else settings.precision
+        return self._auto_precision if settings.precision == "auto" else settings.precision
+
+    @contextmanager
+    def _own_threads(self) -> Iterator[None]:
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._threads)
+        try:
+            with kept_memory():
+                yield
+        finally:
+            torch.set_num_threads(before)
 
     def _form(self, settings: PredictSettings) -> DeployForm:
         precision = self._precision(settings)
@@ -279,6 +310,8 @@ class Predictor:
         except RuntimeError as error:  # a lost device may not even give its weights back
             raise DeviceLost(f"{why}.", hint="Start the program again; it can use the CPU.") from error
         self.device = devices.cpu(why)
+        if not has_bfloat16(self.device):
+            self._auto_precision = "float32"
 
 
 def _known(spec: ModelSpec) -> tuple[Architecture, int]:

@@ -43,6 +43,7 @@ def test_predict_writes_what_the_contract_says(
         assert row["status"] == "analysed"
         assert row["reason"] == ""
         assert row["seconds"] > 0
+        assert row["precision"] == "float32"  # a light network needs nothing else
         size = read_photo(picture).pixels.shape[:2]
         mask = read_grey(out / "masks" / f"{picture.stem}.png")
         score = read_grey(out / "scores" / f"{picture.stem}.png")
@@ -120,6 +121,7 @@ def test_what_is_saved_can_be_chosen(
         (["--threshold", "nan"], "threshold"),
         (["--save", "mask,nonsense"], "nonsense"),
         (["--device", "tpu"], "device"),
+        (["--precision", "int8"], "precision"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_status_2(
@@ -149,9 +151,28 @@ def test_models_are_listed_with_size_and_licence(capsys: pytest.CaptureFixture[s
     assert bundled["bytes"] > 1_000_000
     assert bundled["licence"]
     assert {row["set"] for row in bundled["training_data"]} >= {"uav_concrete", "cracksc"}
-    assert "cgnet_m3n21" in {a["name"] for a in answer["architectures"]}
     assert main(["models"]) == 0
     assert DEFAULT_MODEL in capsys.readouterr().out
+
+
+def test_every_architecture_is_listed_with_its_size_its_work_and_what_it_takes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, answer, _ = run_json(capsys, "models", "--json")
+    rows = {a["name"]: a for a in answer["architectures"]}
+    zou = rows["deepcrack_tip"]
+    assert (zou["parameters"], zou["speed"], zou["output_scale"]) == (30_905_011, "heavy", 1)
+    assert zou["gflop_512"] == pytest.approx(1094.4)
+    assert zou["input"]["channel_order"] == "BGR"
+    assert (zou["input"]["multiple_px"], zou["input"]["minimum_px"]) == (16, 32)
+    assert zou["outputs"] == ["output", "fuse5", "fuse4", "fuse3", "fuse2", "fuse1"]
+    assert rows["cgnet_m3n21"]["installed"][0] == DEFAULT_MODEL
+    assert rows["cssr"]["output_scale"] == 4
+    assert rows["cssr"]["other_names"] == ["cssr_joint_dbpn6_unet16"]
+    assert not rows["dbpn"]["finds_cracks"]
+    assert main(["models"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in rows)
 
 
 def test_train_is_reachable_from_the_command_line(
