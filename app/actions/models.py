@@ -97,19 +97,51 @@ def report_facts(report: ImportReport, title: str) -> list[tuple[str, str]]:
     return facts
 
 
+KNOWN_CAPTIONS = {
+    "format": "Format of the file",
+    "bytes": "Bytes",
+    "sha256": "SHA-256",
+    "place": "Weights found in",
+    "stripped": "Taken off the names",
+    "tensors": "Tensors",
+    "numbers": "Numbers",
+    "ignored": "Left out",
+    "nearest": "Nearest network",
+    "arguments": "Its arguments",
+    "missing": "Missing",
+    "extra": "Not known there",
+    "shapes": "Other shapes",
+    "keys": "First names",
+}
+_LONGEST = 5  # names of a list; the file on the disk has the others
+
+
 def known_lines(known: Mapping[str, Any]) -> list[str]:
-    """Everything found out about a file, for who wants to know."""
-    lines = []
-    for key, value in known.items():
-        if value in (None, "", [], {}, ()) or key in ("warnings", "guessed"):
-            continue
-        if isinstance(value, Mapping):
-            value = ", ".join(f"{k} {v}" for k, v in value.items())
-        elif isinstance(value, (list, tuple)):
-            value = ", ".join(str(part) for part in value)
-        caption = str(key).replace("_", " ")
-        lines.append(shown_name(f"{caption[:1].upper()}{caption[1:]}: {value}", whole=True))
-    return lines
+    """What was found out about a file, for who wants to know more than the sentence says."""
+    differences = known.get("differences") or {}
+    facts = {**known, **differences, "nearest": known.get("nearest") if differences else ""}
+    return [
+        shown_name(f"{caption}: {_as_text(facts[key])}", whole=True)
+        for key, caption in KNOWN_CAPTIONS.items()
+        if facts.get(key) not in (None, "", 0, [], {})
+    ]
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        listed = ", ".join(_as_part(part) for part in value[:_LONGEST])
+        return f"{listed} …" if len(value) > _LONGEST else listed
+    return f"{value:,}".replace(",", " ") if isinstance(value, int) else str(value)
+
+
+def _as_part(part: Any) -> str:
+    """One entry of a list; a shape that differs comes as its name and both shapes."""
+    if not isinstance(part, Mapping):
+        return str(part)
+    found, wanted = ("×".join(map(str, part.get(key, ()))) for key in ("found", "wanted"))
+    return f"{part.get('name')} is {found}, should be {wanted}"
 
 
 ACTIONS = (

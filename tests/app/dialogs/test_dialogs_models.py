@@ -326,8 +326,35 @@ def test_the_report_says_what_was_recognised_checked_and_where_it_is_kept():
     assert facts["Kept in"].endswith("road.safetensors")
     assert facts["Note"] == "It gives the same everywhere."
     assert "as you said" in dict(report_facts(replace(report, guessed=False), "U-Net"))["Network"]
-    lines = known_lines({"tensors": 36, "empty": None, "trial": {"low": 0.1}, "names": ["a", "b"]})
-    assert lines == ["Tensors: 36", "Trial: low 0.1", "Names: a, b"]
+
+
+def test_details_are_in_words_and_never_endless():
+    known = {
+        "file": "net.pth",
+        "format": "zip",
+        "bytes": 3723421,
+        "warnings": ["said elsewhere"],
+        "keys": [f"conv{n}.weight" for n in range(20)],
+        "nearest": "unet16",
+        "arguments": {},
+        "differences": {
+            "missing": ["up.bias"],
+            "extra": [],
+            "shapes": [{"name": "up.weight", "found": [3, 4], "wanted": [3, 8]}],
+        },
+    }
+    lines = known_lines(known)
+    assert lines == [
+        "Format of the file: zip",
+        "Bytes: 3 723 421",
+        "Nearest network: unet16",
+        "Missing: up.bias",
+        "Other shapes: up.weight is 3×4, should be 3×8",
+        "First names: conv0.weight, conv1.weight, conv2.weight, conv3.weight, conv4.weight …",
+    ]
+    assert known_lines({**known, "differences": None})[-1].startswith("First names")
+    assert "Nearest" not in "".join(known_lines({**known, "differences": None}))
+    assert known_lines({}) == []
 
 
 # ---------------------------------------------------------------- the two together with the window
@@ -384,7 +411,7 @@ def test_leaving_the_dialog_in_the_middle_stops_the_work(qtbot, own_state, monke
 
 def test_what_is_refused_is_said_in_the_dialog(qtbot, own_state, monkeypatch):
     def refuse(file, **stated):
-        raise errors.CheckpointRefused("net.pth", "it is a web page.", known={"format": "html"})
+        raise errors.CheckpointRefused("net.pth", "it is a web page.", known={"format": "html", "bytes": 9})
 
     monkeypatch.setattr(importing, "import_model", refuse)
     with running(qtbot, own_state) as app:
@@ -393,7 +420,7 @@ def test_what_is_refused_is_said_in_the_dialog(qtbot, own_state, monkeypatch):
         dialog.go.click()
         app.until(lambda: not dialog.is_running)
         assert dialog.outcome.text.text().startswith("net.pth is not taken: it is a web page.")
-        assert dialog.outcome.details.text() == "Format: html"
+        assert dialog.outcome.details.text() == "Format of the file: html\nBytes: 9"
         assert app.texts() == [], "said once, where it was asked for"
         dialog.done(0)
 
