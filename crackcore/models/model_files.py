@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from crackcore import storage
 from crackcore.domain.model_spec import SPEC_VERSION, ModelSpec
 from crackcore.errors import ModelFileDamaged, WeightsDoNotFit
-from crackcore.models.catalogue import InstalledModel, create_network, read_installed
+from crackcore.models.blank import blank_network
+from crackcore.models.catalogue import InstalledModel, read_installed
 from crackcore.names import shown_name
 
 _MAX_BYTES = 2 * 1024**3
@@ -29,7 +30,7 @@ def save_model(path: Path, network: nn.Module, spec: ModelSpec) -> InstalledMode
     tensor that the network lists under two names is stored once, under the first.
     """
     state = network.state_dict()
-    second = _second_names(state)
+    second = second_names(state)
     weights = {k: v.detach().cpu().contiguous() for k, v in state.items() if k not in second}
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
@@ -55,13 +56,13 @@ def load_network(model: InstalledModel) -> nn.Module:
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise ModelFileDamaged(f"{shown} is damaged.", hint="Install it again.") from error
     try:
-        network: nn.Module = create_network(model.spec.architecture, **model.spec.arguments)
+        network = blank_network(model.spec.architecture, **model.spec.arguments)
     except TypeError as error:
         raise WeightsDoNotFit(
             f"{shown} names settings that {model.spec.architecture} does not have."
         ) from error
     wanted = network.state_dict()
-    for name, first in _second_names(wanted).items():
+    for name, first in second_names(wanted).items():
         if name not in weights and first in weights:
             weights[name] = weights[first]
     check_weights(shown, weights, wanted)
@@ -69,7 +70,7 @@ def load_network(model: InstalledModel) -> nn.Module:
     return network.eval()
 
 
-def _second_names(state: dict[str, Tensor]) -> dict[str, str]:
+def second_names(state: dict[str, Tensor]) -> dict[str, str]:
     """Further names of tensors that stand in `state` more than once -> their first name.
 
     Some published networks list layers twice (U-Net with VGG-16: `encoder.0` is `conv1.0`).

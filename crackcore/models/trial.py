@@ -16,7 +16,7 @@ from crackcore.errors import NotAnalysed
 from crackcore.models.architectures import Architecture
 
 _SIDE_PX = 64
-_ENLARGED_SIDE_PX = 32  # networks that enlarge do sixteen times the work on every pixel
+_ENLARGED_SIDE_PX = 16  # networks that enlarge do sixteen times the work on every pixel
 
 
 @dataclass(frozen=True)

@@ -194,14 +194,15 @@ def _try_and_write(
     known: dict[str, Any],
     own_spec: ModelSpec | None,
 ) -> None:
-    from crackcore.models.catalogue import create_network, known_architecture
+    from crackcore.models.blank import blank_network
+    from crackcore.models.catalogue import known_architecture
     from crackcore.models.importing.fitting import loaded_strictly
     from crackcore.models.importing.origins import origin_spec
     from crackcore.models.model_files import save_model
     from crackcore.models.trial import try_network
 
     architecture, _ = known_architecture(match.architecture)
-    network, notes = loaded_strictly(create_network(match.architecture, **match.arguments), weights)
+    network, notes = loaded_strictly(blank_network(match.architecture, **match.arguments), weights)
     weights.clear()
     naming = {
         "name": wishes.get("name", ""),

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from crackcore.models.importing.file_checks import Refused
+from crackcore.models.model_files import second_names
 
 _COUNTER = ".num_batches_tracked"
 
@@ -14,11 +15,16 @@ def loaded_strictly(network: nn.Module, weights: dict[str, Tensor]) -> tuple[nn.
     """The network with these weights, in eval mode, and sentences about what was filled in.
 
     Names and shapes were compared before; counters of batch norm that old checkpoints lack become
-    0. Raises Refused where one layer stands under two names with different values.
+    0, and a layer that the network lists twice may be there once. Raises Refused where it stands
+    under both names with different values.
     """
     notes = []
     complete = dict(weights)
-    absent = [k for k in network.state_dict() if k not in weights and k.endswith(_COUNTER)]
+    state = network.state_dict()
+    for name, first in second_names(state).items():
+        if name not in weights and first in weights:
+            complete[name] = weights[first]
+    absent = [k for k in state if k not in complete and k.endswith(_COUNTER)]
     for name in absent:
         complete[name] = torch.zeros((), dtype=torch.int64)
     if absent:

@@ -1,7 +1,7 @@
 """Which network a state dict belongs to, and with which arguments, told from names and shapes.
 
-Candidates are built without memory for their weights (torch's "meta" device) and compared. Only an
-exact match counts; the nearest one is kept for the report.
+Candidates are built without start weights and compared. Only an exact match counts; the nearest one
+is kept for the report.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
 
-import torch
-
 from crackcore.models.architectures import OWN, Architecture
-from crackcore.models.catalogue import architectures, create_network, known_architecture
+from crackcore.models.blank import blank_network
+from crackcore.models.catalogue import architectures, known_architecture
+from crackcore.models.model_files import second_names
 
 log = logging.getLogger(__name__)
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
+"""Names and shapes of a state dict."""
 _COUNTER = ".num_batches_tracked"
 _MULTIPLE = 8  # channel counts of narrower networks are multiples of this (crackcore.models.width)
 
@@ -77,11 +78,27 @@ def best_match(weights: Shapes, architecture: str = "") -> Match | None:
     return None
 
 
-def differences(weights: Shapes, wanted: Shapes) -> Differences:
-    """What must change for `weights` to load strictly. Missing counters of batch norm do not count:
-    checkpoints from before they existed lack them, and inference does not use them."""
+@dataclass(frozen=True)
+class Wanted:
+    """What a network's state dict looks like; `second` are further names of a tensor -> its first."""
+
+    shapes: Shapes
+    second: Mapping[str, str]
+
+
+def differences(weights: Shapes, network: Wanted) -> Differences:
+    """What must change for `weights` to load strictly.
+
+    Missing counters of batch norm do not count: checkpoints from before they existed lack them, and
+    inference does not use them. Nor do further names of a tensor whose first name is there.
+    """
+    wanted = network.shapes
     return Differences(
-        tuple(k for k in wanted if k not in weights and not k.endswith(_COUNTER)),
+        tuple(
+            k
+            for k in wanted
+            if k not in weights and not k.endswith(_COUNTER) and network.second.get(k) not in weights
+        ),
         tuple(k for k in weights if k not in wanted),
         tuple((k, weights[k], wanted[k]) for k in wanted if k in weights and weights[k] != wanted[k]),
     )
@@ -90,45 +107,46 @@ def differences(weights: Shapes, wanted: Shapes) -> Differences:
 def _matches(weights: Shapes, known: Architecture, brought: Mapping[str, Any]) -> Iterator[Match]:
     for guessed in _candidates(known.name, weights):
         arguments = {**guessed, **brought}
-        wanted = wanted_shapes(known.name, arguments)
+        wanted = built(known.name, arguments)
         if wanted is None:
             continue
         match = _compared(known.name, arguments, weights, wanted)
         yield match
         if match.exact:
             continue
-        for width in possible_widths(weights, wanted):
+        for width in possible_widths(weights, wanted.shapes):
             narrow = {**arguments, "width": width}
-            shapes = wanted_shapes(known.name, narrow)
-            if shapes is not None:
-                yield _compared(known.name, narrow, weights, shapes)
+            narrowed = built(known.name, narrow)
+            if narrowed is not None:
+                yield _compared(known.name, narrow, weights, narrowed)
 
 
-def _compared(name: str, arguments: dict[str, Any], weights: Shapes, wanted: Shapes) -> Match:
-    shared = sum(weights.get(k) == shape for k, shape in wanted.items())
+def _compared(name: str, arguments: dict[str, Any], weights: Shapes, wanted: Wanted) -> Match:
+    shared = sum(weights.get(k) == shape for k, shape in wanted.shapes.items())
     return Match(name, arguments, differences(weights, wanted), shared)
 
 
-def wanted_shapes(name: str, arguments: Mapping[str, Any]) -> Shapes | None:
-    """Names and shapes of the network's state dict; None where it cannot be built like this."""
-    return _built_shapes(name, tuple(sorted(arguments.items())))
+def built(name: str, arguments: Mapping[str, Any]) -> Wanted | None:
+    """What the state dict of this network looks like; None where it cannot be built like this."""
+    return _built(name, tuple(sorted(arguments.items())))
 
 
 @cache
-def _built_shapes(name: str, arguments: tuple[tuple[str, Any], ...]) -> Shapes | None:
+def _built(name: str, arguments: tuple[tuple[str, Any], ...]) -> Wanted | None:
     try:
-        with torch.device("meta"):
-            network = create_network(name, **dict(arguments))
+        network = blank_network(name, **dict(arguments))
     except Exception as error:  # noqa: BLE001 - a candidate that cannot be built is simply not it
         log.debug("%s %s cannot be built: %s", name, arguments, error)
         return None
-    return {k: tuple(v.shape) for k, v in network.state_dict().items()}
+    state = network.state_dict()
+    return Wanted({k: tuple(v.shape) for k, v in state.items()}, second_names(state))
 
 
 # Layers of which at least one must be there before a network is built for comparison.
 _TELLTALES: dict[str, tuple[str, ...]] = {
     "cgnet_m3n21": ("backbone.stem.0.conv.weight", "decode_head.conv_seg.weight"),
     "deepcrack_tip": ("down1.nn.0.conv.weight", "final.weight"),
+    "deepcrack_tip_paper": ("down1.0.weight", "up1.0.weight"),
     "deepcrack_liu": ("conv1.0.weight", "side_conv5.weight", "fuse_conv.weight"),
     "unet16": ("encoder.0.weight", "conv1.0.weight", "final.weight"),
     "pspnet": ("feats.conv1.weight", "aux.4.weight"),
@@ -199,8 +217,8 @@ def _segmentation(weights: Shapes) -> list[dict[str, Any]]:
         if not known.finds_cracks or known.output_scale != 1 or not part:
             continue
         for arguments in _candidates(known.name, part):
-            shapes = wanted_shapes(known.name, arguments)
-            if shapes is not None and 2 * len(shapes.keys() & part.keys()) > len(part):
+            wanted = built(known.name, arguments)
+            if wanted is not None and 2 * len(wanted.shapes.keys() & part.keys()) > len(part):
                 found.append({"segmentation": known.name, **arguments})
     return found or [{}]
 
