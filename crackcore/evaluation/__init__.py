@@ -17,7 +17,7 @@ from crackcore.evaluation.intervals import (
     pooled_interval,
 )
 from crackcore.evaluation.lines import LineCounts, compare_lines, false_length, width_errors
-from crackcore.evaluation.masks import MaskCounts, cl_dice, compare
+from crackcore.evaluation.masks import MaskCounts, cl_dice, compare, error_map
 from crackcore.evaluation.pictures import psnr, ssim
 from crackcore.evaluation.surfaces import outline_distances
 from crackcore.evaluation.sweep import Best, SweepCounts, pooled, step_above, sweep
@@ -34,6 +34,7 @@ __all__ = [
     "compare",
     "compare_lines",
     "confidence",
+    "error_map",
     "false_length",
     "false_share",
     "iou_curve",

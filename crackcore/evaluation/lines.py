@@ -47,8 +47,14 @@ class Axis:
         return centre_line(self.plane)
 
     @cached_property
+    def points(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Rows and columns of the pixels of the lines, (n,) each."""
+        rows, columns = np.nonzero(self.line)
+        return rows, columns
+
+    @cached_property
     def lengths(self) -> NDArray[np.float64]:
-        """Length in px that belongs to each pixel of the lines; 0 elsewhere."""
+        """Length in px that belongs to each of the points: (n,)."""
         return lengths_along(self.line)
 
     @cached_property
@@ -91,20 +97,19 @@ def centre_line(plane: BoolPlane) -> BoolPlane:
 
 
 def lengths_along(line: BoolPlane) -> NDArray[np.float64]:
-    """Length in px of a thin line that belongs to each of its pixels: half of every step from it."""
-    out = np.zeros(line.shape, np.float64)
-    across, down = line[:, :-1] & line[:, 1:], line[:-1] & line[1:]
-    falling = line[:-1, :-1] & line[1:, 1:] & ~line[:-1, 1:] & ~line[1:, :-1]
-    rising = line[:-1, 1:] & line[1:, :-1] & ~line[:-1, :-1] & ~line[1:, 1:]
-    for step, length, first, second in (
-        (across, _STRAIGHT, np.s_[:, :-1], np.s_[:, 1:]),
-        (down, _STRAIGHT, np.s_[:-1], np.s_[1:]),
-        (falling, _DIAGONAL, np.s_[:-1, :-1], np.s_[1:, 1:]),
-        (rising, _DIAGONAL, np.s_[:-1, 1:], np.s_[1:, :-1]),
-    ):
-        out[first] += step * (length / 2)
-        out[second] += step * (length / 2)
-    out[line & (out == 0)] = 1.0
+    """Length in px of a thin line that belongs to each of its pixels, half of every step from it: (n,).
+
+    In the order of `np.nonzero(line)`.
+    """
+    padded = np.pad(line, 1)
+    rows, columns = np.nonzero(padded)
+    up, down = padded[rows - 1, columns], padded[rows + 1, columns]
+    left, right = padded[rows, columns - 1], padded[rows, columns + 1]
+    out = (_STRAIGHT / 2) * (up.astype(np.float64) + down + left + right)
+    for y, upright in ((-1, up), (1, down)):
+        for x, lying in ((-1, left), (1, right)):
+            out += (_DIAGONAL / 2) * (padded[rows + y, columns + x] & ~upright & ~lying)
+    out[out == 0] = 1.0
     return out
 
 
@@ -165,19 +170,23 @@ class LineCounts:
 
 def line_counts(said: Axis, true: Axis, tolerance_px: float) -> LineCounts:
     """Lengths of two planes' centre lines; see `LineCounts`."""
-    truth_px, said_px = float(true.lengths.sum()), float(said.lengths.sum())
     # By what is not matched, so that a share of all is 1 to the last digit.
-    missed_px = float(true.lengths[true.line & ~near(said.line, tolerance_px)].sum())
-    invented_px = float(said.lengths[said.line & ~near(true.line, tolerance_px)].sum())
+    truth_px, missed_px = _all_and_unmatched(true, said, tolerance_px)
+    said_px, invented_px = _all_and_unmatched(said, true, tolerance_px)
     return LineCounts(
         float(tolerance_px),
         truth_px=truth_px,
         found_px=max(0.0, truth_px - missed_px),
         said_px=said_px,
         correct_px=max(0.0, said_px - invented_px),
-        said_points=int(np.count_nonzero(said.line)),
+        said_points=len(said.lengths),
         pixels=int(np.count_nonzero(true.inside)),
     )
+
+
+def _all_and_unmatched(axis: Axis, other: Axis, tolerance_px: float) -> tuple[float, float]:
+    matched = near(other.line, tolerance_px)[axis.points]
+    return float(axis.lengths.sum()), float(axis.lengths[~matched].sum())
 
 
 def compare_lines(
@@ -218,16 +227,18 @@ def errors_of_width(said: Axis, true: Axis, tolerance_px: float = WIDTH_TOLERANC
     point of the predicted centre line within the tolerance. Steps of 2 px on straight cracks: of use
     as a mean over many points, not at a single one.
     """
-    rows, columns = np.nonzero(true.line & ~np.isnan(true.widths))
+    rows, columns = true.points
     reach = int(tolerance_px)
-    there = said.line & ~np.isnan(said.widths)
-    widths = np.pad(np.where(there, said.widths, np.float32(np.nan)), reach, constant_values=np.nan)
+    height, width = true.plane.shape
+    widths = np.full((height + 2 * reach, width + 2 * reach), np.nan, np.float32)
+    said_rows, said_columns = said.points
+    widths[said_rows + reach, said_columns + reach] = said.widths[said.points]
     nearest = np.full(len(rows), np.nan, np.float32)
     offsets = np.argwhere(disk(tolerance_px)) - reach
     for y, x in offsets[np.argsort((offsets**2).sum(axis=1), kind="stable")]:
         here = widths[rows + reach + y, columns + reach + x]
         nearest = np.where(np.isnan(nearest), here, nearest)
-    errors = nearest - true.widths[rows, columns]
+    errors = nearest - true.widths[true.points]
     found: NDArray[np.float32] = errors[~np.isnan(errors)]
     return found
 

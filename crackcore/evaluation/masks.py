@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crackcore.arrays import ClassMask
 from crackcore.evaluation.lines import CentreLineScore, axes_of, centre_line_score
@@ -100,6 +101,31 @@ def compare(
         overlap=int(np.count_nonzero(said & crack)),
         pixels=int(np.count_nonzero(inside)),
     )
+
+
+ERROR_NONE, ERROR_MATCHED, ERROR_MISSED, ERROR_INVENTED = range(4)
+
+
+def error_map(
+    mask: BoolPlane | ClassMask,
+    truth: BoolPlane | ClassMask,
+    tolerance_px: float = 0,
+    roi: BoolPlane | None = None,
+) -> NDArray[np.uint8]:
+    """What became of every pixel, uint8 (H, W): 0 nothing there, 1 matched, 2 missed, 3 invented.
+
+    Matched is what `compare` counts as correct or found: predicted with truth within the tolerance, or
+    truth with a prediction within it. Where nothing counts it is 0. Arguments as in `compare`.
+    """
+    if mask.shape != truth.shape:
+        raise ValueError(f"mask {mask.shape} and truth {truth.shape} differ in size")
+    crack, inside = truth_and_inside(truth, roi)
+    said = said_crack(mask) & inside
+    out = np.zeros(mask.shape, np.uint8)
+    out[said] = ERROR_INVENTED
+    out[crack] = ERROR_MISSED
+    out[(said & near(crack, tolerance_px)) | (crack & near(said, tolerance_px))] = ERROR_MATCHED
+    return out
 
 
 def cl_dice(
