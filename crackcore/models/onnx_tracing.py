@@ -145,10 +145,9 @@ def traced(
     buffer = io.BytesIO()
     free = {2: "height", 3: "width"}
     with warnings.catch_warnings(), sizes_as_given(), _Equivalents(), torch.no_grad():
-        # The tracer warns wherever a size is looked at; whether it went well is measured below. The
-        # exporter itself is announced to go some day; the version of torch is fixed.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
-        warnings.simplefilter("ignore", DeprecationWarning)
+        # The tracer warns wherever a size is looked at, the exporter of what it is unsure about and
+        # of its own end some day. Whether it went well is measured below; torch's version is fixed.
+        warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
             (as_input(_noise(sizes[0]), before),),

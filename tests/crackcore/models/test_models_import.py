@@ -291,10 +291,8 @@ def test_a_network_that_says_the_same_everywhere_is_taken_with_a_warning(tmp_pat
 
 def test_names_that_a_file_hides_methods_under_are_not_believed(tmp_path: Path) -> None:
     """A dict of the file may bring an attribute called `items`; it is not what is called."""
-    weights = OrderedDict(small_network("deepcrack_liu").state_dict())
-    weights.items = weights.values = set  # type: ignore[assignment,method-assign]
     path = tmp_path / "hidden.pth"
-    torch.save({"state_dict": weights}, path)
+    torch.save({"state_dict": Hiding(small_network("deepcrack_liu").state_dict())}, path)
     assert torch.load(path, weights_only=True)["state_dict"].items is set
     assert import_model(path).architecture == "deepcrack_liu"
 
@@ -322,6 +320,16 @@ def test_what_is_on_the_list_does_nothing(tmp_path: Path) -> None:
     torch.save({"state_dict": {"w": torch.zeros(2)}, "asked": Asking()}, path)
     with path.open("rb") as file:
         assert type(reading.read_zip(file)["asked"]).__name__ == "Inert"
+
+
+class Hiding:
+    """Pickled as an ordered dict whose methods for looking into it are others."""
+
+    def __init__(self, content: dict[str, Tensor]) -> None:
+        self.content = content
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OrderedDict, (), {"items": set, "values": set}, None, iter(self.content.items())
 
 
 class Asking:
