@@ -18,7 +18,8 @@ def add(subparsers: Any) -> None:
         action="append",
         required=True,
         metavar="DIR",
-        help="folder with images/ and masks/ (repeatable)",
+        help="data set: a folder with images/ and masks/, one laid out as published, a list, a project "
+        "(repeatable)",
     )
     parser.add_argument(
         "--crack-free",
@@ -76,6 +77,20 @@ def add(subparsers: Any) -> None:
         help="in this set, use only pictures whose name begins so",
     )
     parser.add_argument(
+        "--side",
+        action="append",
+        default=[],
+        metavar="SET=SIDE",
+        help="of this set, take only the published half: train, val or test",
+    )
+    parser.add_argument(
+        "--crack-values",
+        action="append",
+        default=[],
+        metavar="SET=VALUES",
+        help="in this set, the mask values that are crack: numbers, #rrggbb or a limit such as >127",
+    )
+    parser.add_argument(
         "--terms", action="append", default=[], metavar="SET=TEXT", help="licence of a set, for the record"
     )
     parser.add_argument("--licence", default="", help="licence of the model")
@@ -88,6 +103,7 @@ def add(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the training; 0 done, 1 some pictures were refused, 2 usage."""
+    from crackcore.imaging.mask_rules import stated_rule
     from crackcore.models.catalogue import find_model, known_architecture
     from crackcore.training.augmentation import AugmentSettings
     from crackcore.training.pairs import Kind, TrainingPair, read_pairs
@@ -103,8 +119,10 @@ def run(options: argparse.Namespace) -> int:
     try:
         gaps = {k: int(v) for k, v in _table(options.neighbours).items()}
         terms, only = _table(options.terms), _table(options.take_only)
+        rules = {k: stated_rule(v) for k, v in _table(options.crack_values).items()}
+        sides = _table(options.side)
     except ValueError:
-        say("--neighbours, --take-only and --terms take SET=VALUE.")
+        say("--neighbours, --take-only, --side, --crack-values and --terms take SET=VALUE.")
         return 2
     limit_opencv_threads()
     stems = frozenset(s for text in options.hold_out_stems for s in text.split(",") if s)
@@ -117,8 +135,10 @@ def run(options: argparse.Namespace) -> int:
     )
     with terminal_progress("Reading") as progress:
         for folder, kind in folders:
-            found = read_pairs(Path(folder), kind=kind, progress=progress)
-            prefix = only.get(Path(folder).name, "")
+            named = Path(folder).name
+            rule, side = rules.get(named), sides.get(named, "")
+            found = read_pairs(Path(folder), kind=kind, rule=rule, side=side, progress=progress)
+            prefix = only.get(named, "")
             pairs += [p for p in found.pairs if p.stem.startswith(prefix)]
             refused += [{"set": Path(folder).name, "file": f, "reason": r} for f, r in found.refused]
     for row in refused:

@@ -1,334 +1,447 @@
 """One training: folders in, a model file and a log out.
 
-The best weights so far (by hold-out F1) are on disk at any moment; a loss that is not a number ends
-the run with them. Every figure in the model's description was measured on held-out source photos.
+The best weights so far (by hold-out F1) are on disk at any moment, and every few minutes the whole
+state, from which a killed training goes on to the very same weights; a loss that is not a number ends
+the run with the best. Every figure in the model's description was measured on held-out source photos.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import logging
 import platform
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from crackcore import __version__
-from crackcore.arrays import RgbImage
 from crackcore.domain.model_spec import ModelSpec, Preprocessing
-from crackcore.domain.prediction import PredictSettings
-from crackcore.errors import InputRefused, NotAnalysed, TrainingStopped
-from crackcore.evaluation.sweep import SweepCounts, sweep
-from crackcore.inference.predictor import Predictor
+from crackcore.errors import InputRefused, TrainingStopped
 from crackcore.models import devices
-from crackcore.models.catalogue import InstalledModel, create_network, known_architecture
+from crackcore.models.catalogue import (
+    InstalledModel,
+    create_network,
+    known_architecture,
+    read_installed,
+)
 from crackcore.models.model_files import load_network, save_model
 from crackcore.models.starts import load_start
 from crackcore.progress import Progress, unheard
-from crackcore.training.augmentation import AugmentSettings, random_crop
-from crackcore.training.criteria import ModernCriterion
-from crackcore.training.degradation import reduced
-from crackcore.training.losses import crack_loss
-from crackcore.training.pairs import TrainingPair
+from crackcore.storage.files import remove_stale
+from crackcore.training.batches import Batch, batch_of, limit_opencv_threads, normalised
+from crackcore.training.checking import TOLERANCES_PX, evaluate_network, ranking, reduced_picture
+from crackcore.training.checkpoints import (
+    TrainingState,
+    checkpoints,
+    remove_checkpoints,
+    resume,
+    save_checkpoint,
+)
+from crackcore.training.criteria import Criterion, Moment
+from crackcore.training.pairs import TrainingPair, read_pairs
+from crackcore.training.published_criteria import create_criterion
+from crackcore.training.settings import TrainReport, TrainRequest, TrainSettings, TrainSource
 from crackcore.training.splits import hold_out, photo_groups
+from crackcore.training.starting import STARTS
+from crackcore.training.training_log import Hear, TrainingLog, log_lines, nobody, picture_rows
+from crackcore.training.workers import Workers, joined, spread, unsent
 
-log = logging.getLogger(__name__)
+__all__ = [
+    "TOLERANCES_PX",
+    "TrainReport",
+    "TrainRequest",
+    "TrainSettings",
+    "TrainSource",
+    "evaluate_network",
+    "limit_opencv_threads",
+    "reduced_picture",
+    "split",
+    "train",
+]
 
-TOLERANCES_PX = (0, 2, 5)
-CGNET_PREPROCESSING = Preprocessing(mean=(72.39239876, 82.90891754, 73.15835921))
-"""CGNet's normalisation on DeepCrack-537: RGB on the 0..255 scale, means subtracted, divided by 1."""
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """The recipe. Learning rate: floor + (lr - floor) (1 - i / n)^0.9, as in CGNet's configuration.
-
-    `criterion` is "softmax" (class-weighted cross entropy and Dice on two channels, CGNet) or
-    "modern" (see `criteria`; any architecture). With `warm_up` the rate rises linearly over the
-    first iterations. `mixed` computes forward passes in bfloat16, on the GPU always.
-    """
-
-    iterations: int = 2500
-    batch: int = 8
-    learning_rate: float = 1e-3
-    floor: float = 1e-5
-    weight_decay: float = 5e-4
-    optimiser: str = "adam"  # or adamw
-    warm_up: int = 0
-    criterion: str = "softmax"
-    crack_weight: float = 2.0  # of the modern criterion
-    mixed: bool = False
-    weights: tuple[float, float] = (5.0, 10.0)
-    dice: float = 1.0
-    average: float = 0.998  # running mean of the weights; that mean is what is kept
-    validate_every: int = 250
-    hold_out_share: float = 0.2
-    crack_free_share: float = 0.10  # of the crops
-    weak_share: float = 0.05
-    seed: int = 0
-    augment: AugmentSettings = AugmentSettings()
+Asked = Callable[[], bool]
 
 
-@dataclass(frozen=True)
-class TrainRequest:
-    """What to train on, how, and where the model goes."""
-
-    pairs: Sequence[TrainingPair]
-    out: Path
-    name: str
-    architecture: str = "cgnet_m3n21"
-    arguments: dict[str, Any] = field(default_factory=dict)
-    preprocessing: Preprocessing | None = None  # None: that of the architecture's origin
-    settings: TrainSettings = TrainSettings()
-    name_gaps: dict[str, int] = field(default_factory=dict)
-    held_out_stems: frozenset[str] = frozenset()
-    licence: str = ""
-    source: str = ""
-    summary: str = ""
-    training_data: tuple[dict[str, Any], ...] = ()
-    start_from: InstalledModel | None = None
-    imagenet_weights: Path | None = None  # for encoders that start from them; None: the user's folder
-    device: str = "auto"
-    input_scale: float = 1.0
-
-
-@dataclass(frozen=True)
-class TrainReport:
-    """What came out."""
-
-    model: InstalledModel
-    best_f1: float
-    seconds: float
-    log_file: Path
-    held_out: tuple[str, ...]
+def _never() -> bool:
+    """Nobody asks for an early end."""
+    return False
 
 
 def split(request: TrainRequest, progress: Progress = unheard) -> list[bool]:
-    """True per pair that is held out: by source photo, per set; stems asked for take their group along."""
-    out = [False] * len(request.pairs)
-    for name in dict.fromkeys(p.set_name for p in request.pairs):
-        at = [i for i, p in enumerate(request.pairs) if p.set_name == name and p.kind != "weak"]
-        if len(at) < 2:
+    """True per pair that is held out: by source photo, a share of every set.
+
+    Stems asked for take their group along; so do near-duplicates in other sets.
+    """
+    at = [i for i, p in enumerate(request.pairs) if p.kind != "weak"]
+    chosen = [request.pairs[i] for i in at]
+    groups = photo_groups(
+        [p.pixels for p in chosen],
+        [p.stem for p in chosen],
+        sets=[p.set_name for p in chosen],
+        names=[p.group for p in chosen],
+        name_gaps=request.name_gaps,
+        progress=progress,
+    )
+    held = {g for g, p in zip(groups, chosen, strict=True) if p.stem in request.held_out_stems}
+    for name in dict.fromkeys(p.set_name for p in chosen):
+        ours = [(g, p) for g, p in zip(groups, chosen, strict=True) if p.set_name == name]
+        if len(ours) < 2:
             continue
-        chosen = [request.pairs[i] for i in at]
-        groups = photo_groups(
-            [p.pixels for p in chosen],
-            [p.stem for p in chosen],
-            name_gap=request.name_gaps.get(name, 0),
-            progress=progress,
-        )
-        wished = {g for g, p in zip(groups, chosen, strict=True) if p.stem in request.held_out_stems}
-        first = [g in wished for g in groups]
-        share = max(0.0, request.settings.hold_out_share - sum(first) / len(at))
-        more = hold_out([p.sha256 for p in chosen], groups, fraction=share, seed=request.settings.seed)
-        for i, a, b in zip(at, first, more, strict=True):
-            out[i] = a or b
-    return out
+        share = max(0.0, request.settings.hold_out_share - sum(g in held for g, _ in ours) / len(ours))
+        numbers, keys = [g for g, _ in ours], [p.sha256 for _, p in ours]
+        more = hold_out(keys, numbers, fraction=share, seed=request.settings.seed)
+        held |= {g for g, out in zip(numbers, more, strict=True) if out}
+    side = dict(zip(at, groups, strict=True))
+    return [side.get(i, -1) in held for i in range(len(request.pairs))]
 
 
-def train(request: TrainRequest, progress: Progress = unheard) -> TrainReport:
+def train(
+    request: TrainRequest, progress: Progress = unheard, *, hear: Hear = nobody, stop: Asked = _never
+) -> TrainReport:
     """Train and return the best model on the hold-out, saved at `request.out`.
 
-    `progress` counts iterations; Cancelled leaves the best model so far on disk. Raises
-    TrainingStopped when the loss is not a number (the last good weights are kept, if there are
+    `progress` counts iterations; Cancelled leaves the best model so far on disk. `hear` gets every
+    event as a table that JSON can hold: "start", "step" (iteration, of, loss, rate, seconds, seconds_left),
+    "check" (scores), "checkpoint", "resume", "end". `stop` is asked before every step; once it says
+    yes the training ends with the best weights so far, and its checkpoints stay.
+
+    In several processes (see `workers`) all call this with the same request; all return the report.
+
+    Raises TrainingStopped when the loss is not a number (the last good weights are kept, if there are
     any), InputRefused when there is nothing to train on or nothing to check on, ModelProblem for a
-    start that does not fit.
+    start that does not fit, WeightsDoNotFit for a checkpoint of another training.
     """
-    started = time.monotonic()
-    s = request.settings
-    held = split(request)
-    learn = [p for p, h in zip(request.pairs, held, strict=True) if not h]
-    check = [p for p, h in zip(request.pairs, held, strict=True) if h and p.kind != "weak"]
-    if not any(p.kind == "pairs" for p in learn) or not any(p.kind == "pairs" for p in check):
-        raise InputRefused(
-            request.out.name, "too few pictures: some must train and some, from other photos, must check."
-        )
-    torch.manual_seed(s.seed)
     device = devices.choose_device(request.device)
-    network = _fresh(request) if request.start_from is None else load_network(request.start_from)
-    network = network.to(device.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = deepcopy(network)
-    optimiser = _optimiser(network, s)
-    spec = _first_spec(request, learn, check)
-    lines = _Log(request.out.with_suffix(".log.jsonl"))
-    lines.write(
-        event="start",
-        program=__version__,
-        machine=platform.machine(),
-        device=device.label,
-        settings=asdict(s),
-        learn=_counts(learn),
-        check=_counts(check),
-        held_out=sorted(f"{p.set_name}/{p.stem}" for p in check),
-    )
-    best: InstalledModel | None = None
-    best_f1 = -1.0
-    recent: list[float] = []
-    with ThreadPoolExecutor(1, "augment") as ahead:
-        coming = ahead.submit(_batch, learn, s, 0)
-        for i in range(s.iterations):
-            progress(i, s.iterations, f"F1 {best_f1:.3f}" if best_f1 >= 0 else "")
-            pixels, labels = coming.result()
-            if i + 1 < s.iterations:
-                coming = ahead.submit(_batch, learn, s, i + 1)
-            rate = s.floor + (s.learning_rate - s.floor) * (1 - i / s.iterations) ** 0.9
-            for group in optimiser.param_groups:
-                group["lr"] = rate * min(1.0, (i + 1) / s.warm_up) if s.warm_up else rate
-            loss = _step(network, optimiser, pixels, labels, request, device)
-            if not np.isfinite(loss):
-                lines.write(event="not a number", iteration=i)
-                kept = " The best model so far was kept." if best else ""
-                raise TrainingStopped(f"The training error stopped being a number at step {i}.{kept}")
-            recent.append(loss)
-            _average(averaged, network, min(s.average, (1 + i) / (10 + i)))
-            if (i + 1) % s.validate_every == 0 or i + 1 == s.iterations:
-                scores, threshold = evaluate_network(averaged, spec, check, device)
-                f1 = _ranking(scores)
-                lines.write(
-                    event="check",
-                    iteration=i + 1,
-                    loss=round(float(np.mean(recent)), 5),
-                    seconds=round(time.monotonic() - started, 1),
-                    f1=round(f1, 5),
-                    threshold=threshold,
-                    scores=scores,
-                )
-                recent.clear()
-                if f1 > best_f1:
-                    best_f1 = f1
-                    measured = replace(
-                        spec,
-                        threshold=threshold / 255,
-                        scores={**scores, "iteration": i + 1, "settings": asdict(s)},
-                    )
-                    best = save_model(request.out, averaged, measured)
-    progress(s.iterations, s.iterations)
-    assert best is not None
-    seconds = time.monotonic() - started
-    lines.write(event="end", f1=round(best_f1, 5), seconds=round(seconds, 1), sha256=best.sha256)
-    return TrainReport(best, best_f1, seconds, lines.path, tuple(f"{p.set_name}/{p.stem}" for p in check))
+    with joined(device) as workers:
+        return _Training(request, device, workers, progress, hear, stop).run()
+
+
+class _Step(nn.Module):
+    """Network and criterion as one, so that several processes can share its gradients."""
+
+    def __init__(self, network: nn.Module, criterion: Criterion) -> None:
+        super().__init__()
+        self.network = network
+        self.criterion = criterion
+
+    def forward(self, pictures: Tensor, labels: Tensor, moment: Moment) -> Tensor:
+        return self.criterion(self.network, pictures, labels, moment)
+
+
+@dataclass
+class _Best:
+    model: InstalledModel | None = None
+    f1: float = -1.0
+
+
+class _Training:
+    """What a training holds while it runs."""
+
+    def __init__(
+        self,
+        request: TrainRequest,
+        device: devices.Device,
+        workers: Workers,
+        progress: Progress,
+        hear: Hear,
+        stop: Asked,
+    ) -> None:
+        self.started = time.monotonic()
+        self.before_s = 0.0  # what the run took that this one goes on from
+        self.device, self.workers, self.progress, self.stop = device, workers, progress, stop
+        self.request = request = _with_pictures(request, progress)
+        self.held = split(request)
+        sides = list(zip(request.pairs, self.held, strict=True))
+        self.learn = [p for p, h in sides if not h]
+        self.check = [p for p, h in sides if h and p.kind != "weak"]
+        if not any(p.kind == "pairs" for p in self.learn) or not any(p.kind == "pairs" for p in self.check):
+            raise InputRefused(
+                request.out.name, "too few pictures: some must train and some, from other photos, must check."
+            )
+        self.settings = request.settings.for_set(len(self.learn))
+        workers.share(self.settings.batch, self.settings.accumulate)
+        torch.manual_seed(self.settings.seed)
+        network = _fresh(request) if request.start_from is None else load_network(request.start_from)
+        self.network = network.to(device.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.averaged = deepcopy(self.network)
+        self.optimiser = _optimiser(self.network, self.settings)
+        self.criterion = create_criterion(self.settings, request.architecture, len(self.learn))
+        self.spec = _first_spec(request, self.learn, self.check)
+        self.best = _Best()
+        self.losses: list[float] = []
+        self.durations: deque[float] = deque(maxlen=50)
+        self.check_seconds = 0.0
+        self.saved_at = time.monotonic()
+        silent = not workers.is_first
+        go_on = request.resume and (bool(checkpoints(request.out)) or _is_finished(request))
+        self.log = TrainingLog(request.out.with_suffix(".log.jsonl"), hear, go_on=go_on, silent=silent)
+
+    def run(self) -> TrainReport:
+        request, s = self.request, self.settings
+        if request.resume and _is_finished(request):
+            return self._finished_before()
+        remove_stale(request.out)
+        first = self._begin()
+        self.step = spread(_Step(self.network, self.criterion), self.workers, self.device)
+        with ThreadPoolExecutor(1, "augment") as ahead:
+            coming = ahead.submit(self._batch, first) if first < s.iterations else None
+            for i in range(first, s.iterations):
+                self._tell(i)
+                if self.workers.agreed(self.stop()):
+                    return self._end("stopped", i)
+                assert coming is not None
+                batch = coming.result()
+                if i + 1 < s.iterations:
+                    coming = ahead.submit(self._batch, i + 1)
+                begun = time.monotonic()
+                loss = self._learn(i, batch)
+                self.losses.append(loss)
+                _average(self.averaged, self.network, min(s.average, (1 + i) / (10 + i)))
+                self.durations.append(time.monotonic() - begun)
+                self._say_step(i, loss)
+                if (i + 1) % s.validate_every == 0 or i + 1 == s.iterations:
+                    self._check(i + 1)
+                if i + 1 < s.iterations:
+                    self._save_state(i + 1)
+        return self._end("end", s.iterations)
+
+    def _begin(self) -> int:
+        """Take up the last checkpoint where that is wanted; the iteration to go on with."""
+        request, s = self.request, self.settings
+        self.identity = {
+            "settings": s.described(),
+            "architecture": request.architecture,
+            "arguments": request.arguments,
+            "start": request.start_from.sha256 if request.start_from else "",
+            "processes": self.workers.count,
+            "pictures": [
+                [p.set_name, p.stem, p.sha256, h] for p, h in zip(request.pairs, self.held, strict=True)
+            ],
+        }
+        state = None
+        if request.resume:
+            state = resume(request.out, self.network, self.averaged, self.optimiser, self.identity)
+        elif self.workers.is_first:
+            remove_checkpoints(request.out)
+        if state is None:
+            self.log.write(
+                "start",
+                program=__version__,
+                machine=platform.machine(),
+                device=self.device.label,
+                processes=self.workers.count,
+                settings=s.described(),
+                learn=_counts(self.learn),
+                check=_counts(self.check),
+                held_out=sorted(f"{p.set_name}/{p.stem}" for p in self.check),
+                pictures=picture_rows(request.pairs, self.held),
+            )
+            return 0
+        self.before_s, self.losses = state.seconds, list(state.losses)
+        if state.best_f1 >= 0 and request.out.is_file():
+            self.best = _Best(read_installed(request.out), state.best_f1)
+        self.log.write("resume", iteration=state.iteration, seconds=round(state.seconds, 1))
+        return state.iteration
+
+    def _batch(self, iteration: int) -> Batch:
+        workers = self.workers
+        return batch_of(self.learn, self.settings, iteration, worker=workers.rank, workers=workers.count)
+
+    def _learn(self, i: int, batch: Batch) -> float:
+        """One step of the weights; the loss before it. Raises TrainingStopped for one that is no number."""
+        s = self.settings
+        self.network.train()
+        seeds = (s.seed, self.workers.rank)
+        _seed_chance((*seeds, i))
+        for group in self.optimiser.param_groups:
+            group["lr"] = s.rate(i, len(self.learn))
+        pixels, labels = (np.array_split(half, s.accumulate) for half in batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        total = 0.0
+        for part in range(s.accumulate):
+            # which crops are degraded how differs between the parts of a batch, and between processes
+            moment = Moment(i, seeds if s.accumulate == 1 else (*seeds, part))
+            with unsent(self.step, last=part + 1 == s.accumulate):
+                loss = self._loss(pixels[part], labels[part], moment) / s.accumulate
+                value = self.workers.mean(loss)
+                if not np.isfinite(value):
+                    self._not_a_number(i)
+                loss.backward()  # type: ignore[no-untyped-call]
+            total += value
+        if s.clip_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), s.clip_norm)
+        moment = Moment(i, seeds)
+        for name, parameter in self.network.named_parameters():
+            if not self.criterion.learns(name, moment):
+                parameter.grad = None
+        self.optimiser.step()
+        return total
+
+    def _loss(self, pixels: Any, labels: Any, moment: Moment) -> Tensor:
+        place = self.device.torch_device
+        inputs = normalised(pixels, _preprocessing(self.request)).to(place)
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        truth = torch.from_numpy(labels).to(place)
+        use_bf16 = self.settings.mixed or self.device.kind == "cuda"
+        with torch.autocast(self.device.kind, torch.bfloat16) if use_bf16 else contextlib.nullcontext():
+            loss: Tensor = self.step(inputs, truth, moment)
+        return loss
+
+    def _not_a_number(self, i: int) -> None:
+        self.log.write("not a number", iteration=i)
+        kept = " The best model so far was kept." if self.best.model else ""
+        raise TrainingStopped(f"The training error stopped being a number at step {i}.{kept}")
+
+    def _check(self, done: int) -> None:
+        """Look at the held-out pictures, and keep the weights if they are the best so far."""
+        if not self.workers.is_first:
+            return
+        begun = time.monotonic()
+
+        def heard(_done: float, _total: float, _note: str = "") -> None:
+            self._tell(done)
+
+        scores, threshold = evaluate_network(self.averaged, self.spec, self.check, self.device, heard)
+        self.check_seconds = time.monotonic() - begun
+        f1 = ranking(scores)
+        self.log.write(
+            "check",
+            iteration=done,
+            loss=round(float(np.mean(self.losses)), 5) if self.losses else None,
+            seconds=round(self._seconds(), 1),
+            f1=round(f1, 5),
+            threshold=threshold,
+            scores=scores,
+        )
+        self.losses.clear()
+        if f1 > self.best.f1:
+            measured = replace(
+                self.spec,
+                threshold=threshold / 255,
+                scores={**scores, "iteration": done, "settings": self.settings.described()},
+            )
+            self.best = _Best(save_model(self.request.out, self.averaged, measured), f1)
+
+    def _save_state(self, done: int, *, now: bool = False) -> None:
+        every, seconds = self.request.checkpoint_every, self.request.checkpoint_every_s
+        due = (every > 0 and done % every == 0) or (
+            seconds > 0 and time.monotonic() - self.saved_at >= seconds
+        )
+        if not self.workers.is_first or not (due or now):
+            return
+        state = TrainingState(done, self.best.f1, self._seconds(), tuple(self.losses), self.identity)
+        save_checkpoint(self.request.out, self.network, self.averaged, self.optimiser, state)
+        self.saved_at = time.monotonic()
+        self.log.say("checkpoint", iteration=done)
+
+    def _end(self, event: str, done: int) -> TrainReport:
+        if event == "stopped":
+            self._save_state(done, now=True)
+            if self.best.model is None:
+                self._check(done)
+        else:
+            self.progress(done, self.settings.iterations)
+        if not self.workers.is_first:
+            self.workers.agreed(True)  # the first one has written by now
+            return self._report(read_installed(self.request.out), self.best.f1)
+        assert self.best.model is not None
+        self.log.write(
+            event,
+            iteration=done,
+            f1=round(self.best.f1, 5),
+            seconds=round(self._seconds(), 1),
+            sha256=self.best.model.sha256,
+        )
+        if event == "end":
+            remove_checkpoints(self.request.out)
+        self.workers.agreed(True)
+        return self._report(self.best.model, self.best.f1)
+
+    def _finished_before(self) -> TrainReport:
+        last = log_lines(self.log.path)[-1]
+        self.before_s = float(last["seconds"])
+        self.started = time.monotonic()
+        return self._report(read_installed(self.request.out), float(last["f1"]))
+
+    def _report(self, model: InstalledModel, f1: float) -> TrainReport:
+        held = tuple(f"{p.set_name}/{p.stem}" for p in self.check)
+        return TrainReport(model, f1, self._seconds(), self.log.path, held)
+
+    def _tell(self, done: int) -> None:
+        f1 = self.best.f1
+        self.progress(done, self.settings.iterations, f"F1 {f1:.3f}" if f1 >= 0 else "")
+
+    def _say_step(self, i: int, loss: float) -> None:
+        s = self.settings
+        checks = s.iterations // s.validate_every - (i + 1) // s.validate_every
+        left = (s.iterations - i - 1) * float(np.mean(self.durations)) + checks * self.check_seconds
+        self.log.say(
+            "step",
+            iteration=i + 1,
+            of=s.iterations,
+            loss=round(loss, 6),
+            rate=self.optimiser.param_groups[0]["lr"],
+            seconds=round(self._seconds(), 1),
+            seconds_left=round(left, 1),
+        )
+
+    def _seconds(self) -> float:
+        return self.before_s + time.monotonic() - self.started
+
+
+def _with_pictures(request: TrainRequest, progress: Progress) -> TrainRequest:
+    """With the pictures of its sources read into memory."""
+    if not request.sources:
+        return request
+    pairs = list(request.pairs)
+    for source in request.sources:
+        found = read_pairs(
+            source.folder, kind=source.kind, rule=source.rule, side=source.side, progress=progress
+        )
+        pairs += [p for p in found.pairs if p.stem.startswith(source.prefix)]
+    return replace(request, pairs=pairs, sources=())
+
+
+def _is_finished(request: TrainRequest) -> bool:
+    """Whether the log says that this model was trained to its end."""
+    lines = log_lines(request.out.with_suffix(".log.jsonl"))
+    if not lines or lines[-1].get("event") != "end" or not request.out.is_file():
+        return False
+    return bool(lines[-1].get("sha256") == read_installed(request.out).sha256)
 
 
 def _fresh(request: TrainRequest) -> nn.Module:
     network: nn.Module = create_network(request.architecture, **request.arguments)
+    STARTS[request.settings.start](network)
     load_start(network, request.imagenet_weights)
     return network
 
 
 def _optimiser(network: nn.Module, s: TrainSettings) -> torch.optim.Optimizer:
-    kind: type[torch.optim.Adam] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[s.optimiser]
-    return kind(network.parameters(), lr=s.learning_rate, eps=1e-8, weight_decay=s.weight_decay)
+    parameters, decay = network.parameters(), s.weight_decay
+    if s.optimiser == "sgd":
+        return torch.optim.SGD(parameters, lr=s.learning_rate, momentum=s.momentum, weight_decay=decay)
+    kinds: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    return kinds[s.optimiser](parameters, lr=s.learning_rate, eps=1e-8, weight_decay=decay)
+
+
+def _seed_chance(seeds: Sequence[int]) -> None:
+    """What torch draws in an iteration (dropout) follows from the seed and its number alone."""
+    torch.manual_seed(int(np.random.SeedSequence(list(seeds)).generate_state(1, np.uint64)[0] >> 1))
 
 
 def _preprocessing(request: TrainRequest) -> Preprocessing:
     if request.preprocessing is not None:
         return request.preprocessing
     return known_architecture(request.architecture)[0].preprocessing
-
-
-def evaluate_network(
-    network: nn.Module, spec: ModelSpec, pairs: Sequence[TrainingPair], device: devices.Device | None = None
-) -> tuple[dict[str, Any], int]:
-    """Scores per set on these pairs, and the score step 1..255 with the best mean F1 at 2 px.
-
-    Per crack set and tolerance 0, 2 and 5 px: F1, precision, recall at that step and the best F1 of
-    all steps (ODS); crack IoU and mIoU; for crack-free sets the share of pixels called crack.
-    A network that enlarges sees the picture reduced by its factor and is compared at full size.
-    """
-    predictor = Predictor(network, spec, device=device)
-    factor = known_architecture(spec.architecture)[0].output_scale
-    settings = PredictSettings(precision="float32", result_scale=factor)
-    counts: dict[tuple[str, int], SweepCounts] = {}
-    for pair in pairs:
-        pixels = pair.pixels if factor == 1 else reduced_picture(pair.pixels, factor)
-        mask = pair.mask[: pixels.shape[0] * factor, : pixels.shape[1] * factor]
-        try:
-            score = predictor.predict(pixels, settings).score
-        except NotAnalysed:
-            score = np.zeros(mask.shape, np.uint8)
-        for tolerance in TOLERANCES_PX:
-            key = (pair.set_name, tolerance)
-            counts[key] = counts.get(key, SweepCounts.nothing(tolerance)) + sweep(score, mask, tolerance)
-    kinds = {p.set_name: p.kind for p in pairs}
-    cracked = [name for name, kind in kinds.items() if kind == "pairs"]
-    mean_f1 = np.mean([counts[name, 2].f1s() for name in cracked], axis=0)
-    threshold = int(np.argmax(mean_f1[1:]) + 1)
-    scores: dict[str, Any] = {}
-    for name, kind in kinds.items():
-        row: dict[str, Any] = {"pictures": counts[name, 0].images}
-        if kind == "pairs":
-            for tolerance in TOLERANCES_PX:
-                at = counts[name, tolerance]
-                row[f"f1_{tolerance}px"] = round(at.f1(threshold), 4)
-                row[f"precision_{tolerance}px"] = round(at.precision(threshold), 4)
-                row[f"recall_{tolerance}px"] = round(at.recall(threshold), 4)
-                row[f"ods_{tolerance}px"] = round(at.best().f1, 4)
-            row["iou_crack"] = round(counts[name, 0].iou(threshold), 4)
-            row["miou"] = round(counts[name, 0].mean_iou(threshold), 4)
-        else:
-            row["false_share"] = round(counts[name, 0].false_share(threshold), 6)
-        scores[name] = row
-    return {"threshold": round(threshold / 255, 4), "sets": scores}, threshold
-
-
-def _ranking(scores: dict[str, Any]) -> float:
-    return float(np.mean([row["f1_2px"] for row in scores["sets"].values() if "f1_2px" in row]))
-
-
-def _step(
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    pixels: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
-    request: TrainRequest,
-    device: devices.Device,
-) -> float:
-    network.train()
-    s = request.settings
-    inputs = _normalised(pixels, _preprocessing(request)).to(device.torch_device)
-    inputs = inputs.contiguous(memory_format=torch.channels_last)
-    truth = torch.from_numpy(labels).to(device.torch_device)
-    use_bf16 = s.mixed or device.kind == "cuda"
-    with torch.autocast(device.kind, torch.bfloat16) if use_bf16 else contextlib.nullcontext():
-        if s.criterion == "modern":
-            loss = ModernCriterion(request.architecture, s.crack_weight, s.dice)(network, inputs, truth)
-        else:
-            loss = crack_loss(network(inputs).float(), truth, weights=s.weights, dice=s.dice)
-    value = float(loss.detach())
-    if np.isfinite(value):
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
-    return value
-
-
-def reduced_picture(pixels: RgbImage, factor: int) -> RgbImage:
-    """A photo (H, W, 3) as a camera of lower resolution would give it: (H // factor, W // factor, 3)."""
-    values = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
-    small = reduced(values, method="bilinear", factor=factor)[0].permute(1, 2, 0)
-    out: RgbImage = small.round().clamp(0, 255).to(torch.uint8).numpy()
-    return np.ascontiguousarray(out)
-
-
-def _normalised(pixels: NDArray[np.uint8], before: Preprocessing) -> Tensor:
-    values = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
-    if before.channel_order == "BGR":
-        values = values.flip(1)
-    mean = torch.tensor(before.mean).view(1, 3, 1, 1)
-    return (values * before.scale - mean) / torch.tensor(before.std).view(1, 3, 1, 1)
 
 
 @torch.no_grad()
@@ -338,39 +451,6 @@ def _average(averaged: nn.Module, network: nn.Module, keep: float) -> None:
             mean.lerp_(value, 1 - keep)
         else:
             mean.copy_(value)
-
-
-def _batch(
-    pairs: Sequence[TrainingPair], s: TrainSettings, iteration: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The crops of one iteration; a function of the seed and its number alone."""
-    rng = np.random.default_rng([s.seed, iteration])
-    chances = _chances(pairs, s)
-    crops = [
-        random_crop(pairs[i].pixels, pairs[i].mask, rng, s.augment)
-        for i in rng.choice(len(pairs), s.batch, p=chances)
-    ]
-    return np.stack([c[0] for c in crops]), np.stack([c[1] for c in crops])
-
-
-def _chances(pairs: Sequence[TrainingPair], s: TrainSettings) -> NDArray[np.float64]:
-    """Chance of each picture: sets by the root of their size, kinds by their share."""
-    sizes: dict[str, int] = {}
-    for p in pairs:
-        sizes[p.set_name] = sizes.get(p.set_name, 0) + 1
-    shares = {"crack-free": s.crack_free_share, "weak": s.weak_share}
-    raw = np.array([1 / np.sqrt(sizes[p.set_name]) for p in pairs])
-    kinds = np.array([p.kind for p in pairs])
-    out = np.zeros(len(pairs))
-    special = 0.0
-    for kind, share in shares.items():
-        if (kinds == kind).any() and share > 0:
-            out[kinds == kind] = share * raw[kinds == kind] / raw[kinds == kind].sum()
-            special += share
-    usual = kinds == "pairs"
-    out[usual] = (1 - special) * raw[usual] / raw[usual].sum()
-    chances: NDArray[np.float64] = out / out.sum()
-    return chances
 
 
 def _counts(pairs: Sequence[TrainingPair]) -> dict[str, int]:
@@ -409,21 +489,3 @@ def _first_spec(
         summary=request.summary,
         training_data=tuple(rows),
     )
-
-
-class _Log:
-    """JSON lines beside the model; flushed a line at a time, so that a killed run leaves its story."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("", encoding="utf-8")
-
-    def write(self, **row: Any) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **row}) + "\n")
-
-
-def limit_opencv_threads() -> None:
-    """One thread for augmentation: the cores belong to the network."""
-    cv2.setNumThreads(1)
