@@ -442,7 +442,7 @@ def test_a_checkpoint_of_the_authors_becomes_the_model_in_use(qtbot, own_state, 
         assert dialog.file.text().endswith("road cracks.pth")
         dialog.licence.setText("for research only")
         dialog.go.click()
-        app.until(lambda: not dialog.is_running)
+        app.until(lambda: not dialog.is_running, timeout=180_000)  # a new process, and torch in it
         assert not dialog.outcome.isHidden()
         assert "is installed" in dialog.outcome.text.text(), dialog.outcome.text.text()
         dialog.go.click()
