@@ -51,6 +51,8 @@ def table(results: dict[str, list[Figure]]) -> str:
             target = "" if figure.at_most is None else f"<= {number(figure.at_most)}"
             if target and figure.target_is_p95:
                 target += " p95"
+            if figure.at_least is not None:
+                target = f">= {number(figure.at_least)}"
             met = {None: "", True: "met", False: "MISSED"}[figure.met]
             p95 = "" if figure.p95 is None else number(figure.p95)
             rows.append(

@@ -28,7 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 class Figure:
     """One measured number; `median` is the only one where a thing was measured once.
 
-    `at_most` is the target from the project's goals, for the median unless `target_is_p95`.
+    `at_most` is the target from the project's goals, for the median unless `target_is_p95`; for
+    figures of which more is better it is `at_least`.
     """
 
     what: str
@@ -39,9 +40,12 @@ class Figure:
     repeats: int = 1
     at_most: float | None = None
     target_is_p95: bool = False
+    at_least: float | None = None
 
     @property
     def met(self) -> bool | None:
+        if self.at_least is not None:
+            return self.median >= self.at_least
         if self.at_most is None:
             return None
         judged = self.p95 if self.target_is_p95 and self.p95 is not None else self.median

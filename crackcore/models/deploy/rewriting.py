@@ -27,6 +27,7 @@ from crackcore.models import (
 from crackcore.models.deploy.constant_maps import compute_kernel_maps_once
 from crackcore.models.deploy.enlarged_conv import EnlargedConv
 from crackcore.models.deploy.fused_conv import FusedConv, factor_and_shift, slope_of
+from crackcore.models.deploy.joined_maps import JoinedDbpn
 from crackcore.models.deploy.pyramid import OptionalBranch, ReducedPyramid
 
 Rewrite = Callable[[Any, torch.dtype], nn.Module]
@@ -228,21 +229,8 @@ def _pspnet(net: pspnet.PSPNet, dtype: torch.dtype) -> nn.Module:
 # ---------------------------------------------------------------------- super-resolution
 
 
-def _conv_act(part: Any, dtype: torch.dtype) -> nn.Module:
-    return FusedConv(part.conv, None, slope_of(part.act), dtype)
-
-
-def _deconv_act(part: Any, dtype: torch.dtype) -> nn.Module:
-    return FusedConv(part.deconv, None, slope_of(part.act), dtype)
-
-
 def _block(part: Any, dtype: torch.dtype) -> nn.Module:
     return FusedConv(part.layer, None, slope_of(part.act), dtype)
-
-
-def _dbpn(net: dbpn.Dbpn, dtype: torch.dtype) -> nn.Module:
-    net.output_conv = AsFloat(_replaced(net.output_conv, dtype))  # type: ignore[assignment]
-    return _children(net, dtype)
 
 
 def _kbpn(net: kbpn.Kbpn, dtype: torch.dtype) -> nn.Module:
@@ -332,9 +320,7 @@ _REWRITES: dict[type, Rewrite] = {
     pspnet.PSPNet: _pspnet,
     pspnet.Pyramid: ReducedPyramid,
     pspnet.Upsampler: _upsampler,
-    dbpn.Dbpn: _dbpn,
-    dbpn._Conv: _conv_act,
-    dbpn._Deconv: _deconv_act,
+    dbpn.Dbpn: JoinedDbpn,
     kbpn.Kbpn: _kbpn,
     kbpn._Block: _block,
     cgnet.CGNet: _cgnet,
