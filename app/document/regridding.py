@@ -14,6 +14,7 @@ from crackcore.imaging.enlarging import check_finer, enlarged
 from crackcore.imaging.pyramid import photo_levels
 from crackcore.masks.patch import Patch, difference
 from crackcore.masks.regridding import coarser_hand, finer, score_on_grid
+from crackcore.progress import Progress, unheard
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,15 @@ class GridPlanes:
     planes: DisplayPlanes
 
 
-def planes_on_grid(wish: GridWish) -> GridPlanes:
-    """Work a wish out; raises InputRefused when the finer grid is beyond limits or memory.
+def planes_on_grid(wish: GridWish, progress: Progress = unheard) -> GridPlanes:
+    """Work a wish out; raises InputRefused when the finer grid is beyond limits or memory, and Cancelled.
 
     The hand plane of the snapshot may be painted on meanwhile: the document refuses the answer then.
     """
     snapshot, size = wish.snapshot, wish.photo.shape[:2]
     if wish.to > wish.now:
         check_finer(wish.name, size, wish.to)
+    progress(0, 4)
     size = (size[0] * wish.to, size[1] * wish.to)
     hand = np.zeros(size, np.uint8)
     if wish.state is not None:
@@ -77,17 +79,15 @@ def planes_on_grid(wish: GridWish) -> GridPlanes:
         elif snapshot.hand.any():
             hand = coarser_hand(snapshot.hand, snapshot.mask(), wish.now // wish.to)
         drawn = whole(hand)
+    before = whole(snapshot.hand)
+    progress(1, 4)
     prediction = on_grid(wish.prediction, size)
     score = None if prediction is None else prediction.score
-    return GridPlanes(
-        wish,
-        photo_levels(enlarged(wish.photo, wish.to)),
-        hand,
-        drawn,
-        whole(snapshot.hand),
-        prediction,
-        display_planes(hand, score, None),
-    )
+    planes = display_planes(hand, score, None)
+    progress(2, 4)
+    larger = enlarged(wish.photo, wish.to)
+    progress(3, 4)
+    return GridPlanes(wish, photo_levels(larger), hand, drawn, before, prediction, planes)
 
 
 def on_grid(prediction: Prediction | None, size: tuple[int, int]) -> Prediction | None:

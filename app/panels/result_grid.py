@@ -60,6 +60,7 @@ class ResultGrid(QWidget):
         )
         self.back.clicked.connect(lambda: session.regridding.back_to_photo())
         session.models.changed.connect(self.refresh)
+        session.settings.changed.connect(lambda name: self.refresh())
         session.document_changed.connect(self.refresh)
         session.record_changed.connect(lambda image_id: self.refresh())
         self.refresh()

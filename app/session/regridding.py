@@ -130,7 +130,10 @@ class Regridding(QObject):
             else:
                 self.bring(answer)
 
-        self._run(answer.image_id, _work(wish), came, lambda error: self._refused(answer, error))
+        def refused(error: BaseException) -> None:
+            self._refused(answer, error)
+
+        self._run(answer.image_id, _work(wish), came, refused, title=_title(wish))
 
     def _again(self, answer: Answer) -> None:
         if answer.is_wanted():
@@ -234,7 +237,7 @@ class Regridding(QObject):
             if not document.grid.take(planes) and not document.in_stroke:
                 self._ask(document, wish_now)
 
-        self._run(image_id, _work(wish), came, replaces=f"grid:{image_id}")
+        self._run(image_id, _work(wish), came, title=_title(wish), replaces=f"grid:{image_id}")
 
     # -------------------------------------------------------------- doing it
 
@@ -246,6 +249,7 @@ class Regridding(QObject):
         failed: Callable[[BaseException], None] | None = None,
         *,
         lane: Lane | None = None,
+        title: str = "",
         replaces: str = "",
     ) -> None:
         session, store = self._session, self._session.store
@@ -259,7 +263,7 @@ class Regridding(QObject):
             self._about[image_id] -= 1
 
         self._about[image_id] += 1
-        job = Job("Changing the grid", work, shown=False)
+        job = Job(title or "Changing the grid", work, shown=bool(title))
         job.succeeded.connect(still(came))
         job.failed.connect(still(failed or session.tell_error))
         job.ended.connect(over)
@@ -272,7 +276,11 @@ class Regridding(QObject):
 
 
 def _work(wish: GridWish) -> Callable[[Progress], GridPlanes]:
-    return lambda progress: planes_on_grid(wish)
+    return lambda progress: planes_on_grid(wish, progress)
+
+
+def _title(wish: GridWish) -> str:
+    return f"{wish.title}: {shown_name(wish.name)}"
 
 
 def _name(record: ImageRecord) -> str:

@@ -66,6 +66,7 @@ class Pixels:
             return group is not None and reading.plane_dataset(group, layout.SCORE, size) is not None
 
     def predicted_images(self) -> set[str]:
+        """Ids of all images with a prediction, in the journal or in the file."""
         pending = self._content.pending.images
         found = {i for i, entry in pending.items() if entry.prediction is not None}
         with self.body() as h5:

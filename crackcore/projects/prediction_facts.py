@@ -32,6 +32,7 @@ class PredictionFacts:
         return cls(p.model, p.model_sha256, p.device, p.settings, p.seconds, p.made_at)
 
     def to_entry(self) -> dict[str, Any]:
+        """The JSON object of FORMAT.md, section 3.3; `from_entry` reads it back."""
         s = self.settings
         return {
             "model": self.model,

@@ -169,10 +169,10 @@ def test_a_stroke_drawn_while_the_grid_is_being_changed_is_not_lost(
     pictures(tmp_path / "wall", 1)
     begun, go, really = threading.Event(), threading.Event(), regridding.planes_on_grid
 
-    def planes_on_grid(wish):
+    def planes_on_grid(wish, progress):
         begun.set()
         go.wait(20)
-        return really(wish)
+        return really(wish, progress)
 
     monkeypatch.setattr(regridding, "planes_on_grid", planes_on_grid)
     with running(qtbot, own_state, [tmp_path / "wall"]) as app:
