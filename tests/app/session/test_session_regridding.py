@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 import tiny_finer_network
+import torch
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from window_program import picture, pictures, running
@@ -14,9 +15,12 @@ from window_program import picture, pictures, running
 from app.session import regridding
 from crackcore.arrays import HAND_CRACK, HAND_SOUND
 from crackcore.domain.image_record import Review
+from crackcore.domain.model_spec import ModelSpec, Preprocessing
 from crackcore.errors import InputRefused
 from crackcore.imaging import enlarging
 from crackcore.masks.regridding import finer
+from crackcore.models.catalogue import create_network
+from crackcore.models.model_files import save_model
 from crackcore.projects.store import ProjectStore
 
 SIZE = (96, 128)
@@ -312,3 +316,34 @@ def test_an_eraser_on_the_finer_grid_trims_less_than_a_photo_pixel(qtbot, own_st
         assert document.hand[y, x] == HAND_SOUND
         assert (document.hand != 0).sum() == 1
         assert shown.sum() - document.shown_mask().sum() == 1
+
+
+def test_cssr_itself_gives_a_finer_mask_and_its_enlarged_picture_lies_over_it(
+    qtbot, own_state, tmp_path, tiny_model
+):
+    torch.manual_seed(0)
+    network = create_network("cssr", stages=2, width=1 / 16)
+    spec = ModelSpec(
+        name="small cssr",
+        architecture="cssr",
+        arguments={"stages": 2, "width": 1 / 16},
+        activation="sigmoid",
+        preprocessing=Preprocessing(scale=1 / 255),
+        tile_px=128,
+        overlap_px=32,
+    )
+    save_model(own_state / "models" / "small-cssr.safetensors", network, spec)
+    picture(tmp_path / "wall" / "low.png", (40, 52))
+    with running(qtbot, own_state, [tmp_path / "wall"]) as app:
+        document = start(app, model="small cssr")
+        assert app.window.prediction.grid.choice.isVisible()
+        predict(app)
+        assert document.size_px == (160, 208)
+        assert document.prediction.settings.result_scale == 4
+        assert len(np.unique(document.prediction.score)) > 3
+        view = next(view for view in app.session.looking.views if view.title == "Enlarged picture")
+        app.session.looking.look_at(view.key)
+        app.settle()
+        look = app.session.looking.look
+        assert look.picture[0].shape == (160, 208, 3)
+        assert look.factor == 1, "as fine as the document is now"
