@@ -17,7 +17,10 @@ COMMANDS = {
     "predict": "find cracks in pictures and write them to a folder",
     "project": "make, fill, list or check a project",
     "export": "write masks, tables or training sets of a project",
+    "evaluate": "score predictions in a folder against truth in another",
+    "dataset": "look at a data set, or find what leaks between two",
     "train": "train a model on photographs with masks",
+    "recipes": "list how each network is trained, as published and here",
 }
 
 
