@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -100,12 +100,13 @@ def find_leaks(
     """What two data sets have in common.
 
     `by_overlap` looks for overlapping crops too (half a millisecond a pair); None: unless there are
-    more than some millions of pairs. Names tell nothing between two sets.
+    more than some millions of pairs. Names tell of photos only between two sides of one set.
     """
     wanted = _wanted(len(a.pairs), len(b.pairs), by_overlap)
     seen_a, problems_a = look_at(a.pairs, with_points=wanted, progress=progress)
     seen_b, problems_b = look_at(b.pairs, with_points=wanted, progress=progress)
-    leaks = compare(seen_a, seen_b, by_name=False, progress=progress)
+    same_place = a.place.resolve() == b.place.resolve()  # two sides of one set: its names do tell
+    leaks = compare(seen_a, seen_b, by_name=same_place, progress=progress)
     names = (a.name, b.name) if a.name != b.name else (str(a.place), str(b.place))
     return LeakReport(
         names[0], names[1], (len(seen_a), len(seen_b)), leaks, (*problems_a, *problems_b), not wanted
@@ -174,6 +175,15 @@ def compare(
             for j in by_group.get(one.sample.group, ()):
                 add(i, j, "same photo by name")
     return tuple(sorted(found.values(), key=lambda k: (HOW.index(k.how), -k.measure, k.a.key, k.b.key)))
+
+
+def side_of(dataset: Dataset, side: str) -> Dataset:
+    """One side of a split data set; raises InputRefused when the set has no such side."""
+    if side not in dataset.sides:
+        there = ", ".join(s for s in dataset.sides if s) or "no sides"
+        raise InputRefused(dataset.place, f'this set has no side "{side}"; it has {there}.')
+    pairs = tuple(s for s in dataset.pairs if s.side == side)
+    return replace(dataset, name=f"{dataset.name}:{side}", pairs=pairs)
 
 
 def path_of(place: Path | str) -> tuple[Path, str]:
