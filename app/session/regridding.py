@@ -210,8 +210,8 @@ class Regridding(QObject):
         if document.grid.has_fine_strokes and not anyway:
             self._session.tell(
                 Message(
-                    "Some of what was drawn here is finer than a photo pixel. Back in photo pixels, each one "
-                    "with a bit of crack in it is crack, so thin strokes get wider. Undo brings them back.",
+                    "Some of what was drawn here is finer than a photo pixel. Back in photo pixels, every "
+                    "pixel with some crack in it is crack, so thin strokes get wider. Undo brings them back.",
                     Kind.WARNING,
                     (Way("Back to photo pixels", lambda: self._back_in(document)),),
                     key="grid",

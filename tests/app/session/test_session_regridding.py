@@ -130,6 +130,14 @@ def test_a_finer_picture_stays_so_and_takes_the_score_of_any_model(qtbot, own_st
         app.session.looking.look_at(key)
         app.settle()
         assert app.session.looking.look.heat.base.shape == FINE
+        # and refined, following the photo enlarged: looked at, or with every new score
+        app.session.looking.look_at("guided-filter")
+        app.settle()
+        assert app.session.looking.look.heat.base.shape == FINE
+        app.session.settings.set("refinement", "guided-filter")
+        predict(app)
+        assert document.prediction.model == "tiny finer + guided-filter"
+        assert document.prediction.score.shape == FINE
 
 
 def test_back_to_photo_pixels_warns_before_fine_strokes_get_wider(qtbot, own_state, tmp_path, finer_model):
