@@ -20,7 +20,7 @@ def add(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Export; 0 written, 1 not possible, 2 usage."""
-    from crackcore.errors import NotExported
+    from crackcore.errors import FileProblem, NotExported
     from crackcore.models.catalogue import find_model
     from crackcore.models.onnx_file import export_onnx
     from crackcore.names import escaped
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         with terminal_progress("Exporting") as progress:
             report = export_onnx(model, options.onnx, replace=options.replace, progress=progress)
-    except NotExported as error:
+    except (NotExported, FileProblem) as error:
         if options.json:
             print_json({"status": "refused", "reason": error.message, "hint": error.hint})
         say(error.sentence())

@@ -29,7 +29,7 @@ def add(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Import; 0 imported (or readable, with --inspect), 1 refused with the reason, 2 usage."""
-    from crackcore.errors import CheckpointRefused
+    from crackcore.errors import CheckpointRefused, FileProblem
     from crackcore.models.importing import import_model, inspect_checkpoint
 
     if options.out is not None and not options.out.endswith(".safetensors"):
@@ -53,6 +53,11 @@ def run(options: argparse.Namespace) -> int:
     except CheckpointRefused as error:
         if options.json:
             print_json({**error.known, "status": "refused", "reason": error.reason, "hint": error.hint})
+        say(error.sentence())
+        return 1
+    except FileProblem as error:  # the place, not the checkpoint
+        if options.json:
+            print_json({"status": "refused", "reason": error.message, "hint": error.hint})
         say(error.sentence())
         return 1
     if options.json:

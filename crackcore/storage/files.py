@@ -29,6 +29,11 @@ def temporary_name(name: str) -> str:
     return f"{_short(name)}.{_TEMPORARY}-{uuid.uuid4().hex}"
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a name was made by `temporary_name`."""
+    return re.search(rf"\.{_TEMPORARY}-[0-9a-f]{{32}}$", name) is not None
+
+
 def _short(name: str) -> str:
     """`name`, cut so that more can be appended (a name may have 255 bytes already), still distinct."""
     raw = os.fsencode(name)

@@ -10,7 +10,10 @@ from pathlib import Path
 from crackcore.errors import FileProblem, TargetExists
 from crackcore.names import shown_name
 from crackcore.storage.disk import as_problem, disk
-from crackcore.storage.files import temporary_name, write_all
+from crackcore.storage.files import is_temporary, temporary_name, write_all
+from crackcore.storage.locks import Lock
+
+_IN_USE = "in-use.lock"
 
 
 def make_folder(path: Path | str) -> None:
@@ -66,15 +69,33 @@ def folder_beside(target: Path | str) -> Iterator[Path]:
     """A folder of our own on the same disk as `target`, for what is not complete yet; gone afterwards.
 
     Folders above `target` are made as needed. A file made in it becomes `target` by `put_in_place`.
+    Such folders that a killed program left here are removed first: nobody holds the lock in them.
     """
     target = Path(target)
     make_folder(target.parent)
+    _remove_abandoned(target.parent)
     folder = target.with_name(temporary_name(target.name))
     make_folder(folder)
+    lock = Lock(folder / _IN_USE)
     try:
+        lock.take()
         yield folder
     finally:
+        lock.release()
         remove_tree(folder)
+
+
+def _remove_abandoned(place: Path) -> None:
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(place)):
+            if not (is_temporary(entry.name) and entry.is_dir(follow_symlinks=False)):
+                continue
+            if not os.path.isfile(os.path.join(entry.path, _IN_USE)):  # of another kind
+                continue
+            lock = Lock(os.path.join(entry.path, _IN_USE))
+            if lock.take():
+                lock.release()
+                remove_tree(Path(entry.path))
 
 
 def _refuse_used(target: Path) -> None:

@@ -6,8 +6,9 @@ torch is imported only after the cheap checks, so that most bad files are answer
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from crackcore.children import limit_memory
 from crackcore.domain.model_spec import ModelSpec
 from crackcore.errors import CrackError
 from crackcore.models.importing.file_checks import Refused, check_safetensors, digest_of, kind_of, opened
-from crackcore.names import escaped
+from crackcore.names import escaped, shown_name
 from crackcore.progress import Progress
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _ROOM_BYTES = 3 << 30  # for the libraries' own work and the trial run
 _TIMES_THE_FILE = 8  # the file, its tensors, the network, the new file, half precision made single
 _LISTED = 20
+_LONGEST = 100
 _MOST_PLACES = 6
 
 
@@ -141,10 +143,10 @@ def _facts(
     """What a report says of the weights, as plain values."""
     facts: dict[str, Any] = {
         "place": place,
-        "stripped": prefix,
+        "stripped": shown_name(prefix[:100], whole=True),
         "tensors": len(weights),
         "numbers": sum(v.numel() for v in weights.values()),
-        "keys": list(weights)[:_LISTED],
+        "keys": _shown(weights),
         "ignored": ignored[:_LISTED],
         "guessed": guessed,
         "architecture": match.architecture if match and match.exact else None,
@@ -155,15 +157,20 @@ def _facts(
     if match and not match.exact:
         found = match.differences
         facts["differences"] = {
-            "missing": list(found.missing[:_LISTED]),
-            "extra": list(found.extra[:_LISTED]),
+            "missing": _shown(found.missing),
+            "extra": _shown(found.extra),
             "shapes": [
-                {"name": name, "found": list(is_), "wanted": list(should)}
+                {"name": shown_name(name[:_LONGEST], whole=True), "found": list(is_), "wanted": list(should)}
                 for name, is_, should in found.shapes[:_LISTED]
             ],
             "count": found.count,
         }
     return facts
+
+
+def _shown(names: Iterable[str]) -> list[str]:
+    """The first names of layers, which a file may have filled with anything, fit to be shown."""
+    return [shown_name(name[:_LONGEST], whole=True) for name in islice(names, _LISTED)]
 
 
 def _say_what_differs(match: Match | None, wished: str, look_only: bool) -> None:
@@ -176,8 +183,8 @@ def _say_what_differs(match: Match | None, wished: str, look_only: bool) -> None
         )
     found = match.differences
     parts = [f"{name} is {list(is_)}, should be {list(should)}" for name, is_, should in found.shapes[:2]]
-    parts += [f"{name} is missing" for name in found.missing[:2]]
-    parts += [f"{name} is not known there" for name in found.extra[:2]]
+    parts += [f"{name} is missing" for name in _shown(found.missing)[:2]]
+    parts += [f"{name} is not known there" for name in _shown(found.extra)[:2]]
     more = found.count - len(parts)
     listed = "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
     raise (Refused if wished else _NotRecognised)(

@@ -16,6 +16,8 @@ import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from crackcore.names import shown_name
+
 LARGEST_BYTES = 8 << 30
 _LARGEST_HEADER = 16 << 20
 _MOST_ENTRIES = 100_000
@@ -147,9 +149,9 @@ def check_safetensors(file: BinaryIO, size: int) -> dict[str, str]:
     at = 0
     for start, end, name in spans:
         if start < at:
-            raise Refused(f"the data of {name[:80]} overlaps with another's.")
+            raise Refused(f"the data of {_shown(name)} overlaps with another's.")
         if start > at:
-            raise Refused(f"there is a gap before the data of {name[:80]}.")
+            raise Refused(f"there is a gap before the data of {_shown(name)}.")
         at = end
     if at != size - 8 - length:
         raise Refused("its header does not fit its length.", "Download it again.")
@@ -162,12 +164,16 @@ def _span(name: str, entry: Any) -> tuple[int, int, str]:
     shape, offsets = _counts(entry.get("shape")), _counts(entry.get("data_offsets"))
     each = entry.get("dtype")
     if shape is None or offsets is None or len(offsets) != 2 or len(shape) > 8:
-        raise Refused(f"the size of {name[:80]} cannot be read.")
+        raise Refused(f"the size of {_shown(name)} cannot be read.")
     if each not in _SAFETENSORS_BYTES:
-        raise Refused(f"the numbers of {name[:80]} are of an unknown kind.")
+        raise Refused(f"the numbers of {_shown(name)} are of an unknown kind.")
     if offsets[1] - offsets[0] != math.prod(shape) * _SAFETENSORS_BYTES[each]:
-        raise Refused(f"the shape of {name[:80]} does not fit its data.")
+        raise Refused(f"the shape of {_shown(name)} does not fit its data.")
     return offsets[0], offsets[1], name
+
+
+def _shown(name: str) -> str:
+    return shown_name(name[:80], whole=True)
 
 
 def _counts(numbers: Any) -> list[int] | None:

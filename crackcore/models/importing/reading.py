@@ -100,7 +100,7 @@ def checked_tensors(found: dict[Any, Any], file_bytes: int) -> tuple[dict[str, T
         if not isinstance(name, str) or type(value) not in (Tensor, nn.Parameter):
             if isinstance(value, Tensor):
                 raise Refused(f"{_shown(name)} is an unusual kind of tensor.")
-            ignored.append(str(name)[:80])
+            ignored.append(_shown(name))
             continue
         tensor = torch.Tensor.detach(value)  # a fresh one: attributes of the file's stay behind
         _check_storage(name, tensor)
@@ -157,10 +157,12 @@ _DEPTH = 2
 def state_dicts(content: Any) -> list[tuple[str, dict[Any, Any]]]:
     """Every dict with tensors, down to two levels, most likely first, with the way to it ("a/b")."""
     found: list[tuple[int, int, str, dict[Any, Any]]] = []
+    seen: set[int] = set()  # the same dict may stand in it a million times
 
     def walk(value: Any, way: str, depth: int, rank: int) -> None:
-        if type(value) not in (dict, OrderedDict):
+        if type(value) not in (dict, OrderedDict) or id(value) in seen:
             return
+        seen.add(id(value))
         tensors = sum(isinstance(v, Tensor) for v in dict.values(value))
         if tensors:
             found.append((rank, -tensors, way, value))
@@ -170,7 +172,7 @@ def state_dicts(content: Any) -> list[tuple[str, dict[Any, Any]]]:
             if not isinstance(key, str) or key.lower() in _NEVER:
                 continue
             known = _WRAPPERS.index(key) if key in _WRAPPERS else len(_WRAPPERS)
-            walk(inner, f"{way}/{key}".strip("/"), depth + 1, known)
+            walk(inner, f"{way}/{_shown(key)}".strip("/"), depth + 1, known)
 
     walk(content, "", 0, len(_WRAPPERS))
     return [(way, value) for _, _, way, value in sorted(found, key=lambda f: f[:3])]

@@ -371,7 +371,21 @@ def test_the_command_answers_in_ascii(tmp_path: Path, capsys: pytest.CaptureFixt
     assert answer["file"] == "R\\u00edo \\u202e.pth"
     assert main(["import-model", str(path), "--out", str(tmp_path / "x.pth")]) == 2
     assert main(["import-model", str(path), "--architecture", "nothing"]) == 2
-    assert main(["import-model", str(path)]) == 2
+    capsys.readouterr()
+    assert main(["import-model", str(path), "--json"]) == 1
+    assert "exists already" in json.loads(capsys.readouterr().out)["reason"]
+
+
+def test_names_of_layers_are_shown_escaped(tmp_path: Path) -> None:
+    weights = dict(small_network("deepcrack_liu").state_dict())
+    weights["a\n\u202e\udcff" + "x" * 200] = torch.zeros(1)
+    path = wrapped(weights, "plain", tmp_path)
+    with pytest.raises(CheckpointRefused, match="is not known there") as caught:
+        import_model(path)
+    assert "\n" not in caught.value.sentence()
+    (extra,) = caught.value.known["differences"]["extra"]
+    assert extra.startswith("a\\x0a\\u202e\\udcffx")
+    assert len(extra) < 130
 
 
 @pytest.mark.slow

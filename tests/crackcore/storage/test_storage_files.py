@@ -146,3 +146,24 @@ def test_digest_of_what_is_no_file(tmp_path: Path) -> None:
     assert (digest[:8], size) == ("ba7816bf", 3)
     with pytest.raises(OSError):
         storage.file_digest(tmp_path)
+
+
+def test_a_folder_beside_is_gone_afterwards_and_clears_up_after_a_killed_program(tmp_path: Path) -> None:
+    target = tmp_path / "models" / "new.safetensors"
+    script = (
+        "import os, sys\n"
+        "from crackcore import storage\n"
+        "with storage.folder_beside(sys.argv[1]) as folder:\n"
+        "    (folder / 'half').write_bytes(b'1')\n"
+        "    os._exit(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(target)], check=False, cwd=Path(__file__).parents[3])
+    (left,) = target.parent.iterdir()
+    (foreign := target.parent / temporary_name("export")).mkdir()  # of a kind that has no lock
+    with storage.folder_beside(target) as first, storage.folder_beside(target) as second:
+        assert not left.exists()
+        assert first.is_dir()  # in use: its lock is held
+        (second / "whole").write_bytes(b"2")
+        storage.put_in_place(second / "whole", target)
+    assert target.read_bytes() == b"2"
+    assert sorted(target.parent.iterdir()) == sorted([target, foreign])
