@@ -1,0 +1,97 @@
+"""The queue of pictures to be corrected, in the order in which that teaches a model most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from crackcore.arrays import RgbImage, ScoreMap
+from crackcore.datasets.near_duplicates import Likeness, likeness, near_duplicates
+from crackcore.domain.prediction import PredictSettings
+from crackcore.errors import CrackError
+from crackcore.evaluation.review_order import QueueRow, ReviewWorth, review_order, review_worth
+from crackcore.inference.predictor import Predictor
+from crackcore.masks.threshold import score_step
+from crackcore.progress import Progress, unheard
+
+FLIPS: tuple[tuple[int, ...], ...] = ((), (1,), (0,))
+"""Axes that are mirrored for each view: as it stands, left and right, top and bottom."""
+
+
+@dataclass(frozen=True)
+class QueuePicture:
+    """A name, and how to get the pixels, uint8 (H, W, 3); `read` is called once."""
+
+    name: str
+    read: Callable[[], RgbImage]
+    corrected: bool = False
+
+
+@dataclass(frozen=True)
+class ReviewQueue:
+    """`rows` in the order to be corrected, by places in the list given; `worths` of every picture
+    (None where it was corrected already or could not be analysed); `failed` are names and sentences."""
+
+    rows: tuple[QueueRow, ...]
+    worths: tuple[ReviewWorth | None, ...]
+    failed: tuple[tuple[str, str], ...]
+
+
+def views(
+    predictor: Predictor, pixels: RgbImage, settings: PredictSettings = PredictSettings()
+) -> list[ScoreMap]:
+    """Score maps uint8 (H, W) of the picture and of its mirror images, mirrored back.
+
+    Raises as `Predictor.predict` does.
+    """
+    found = []
+    for axes in FLIPS:
+        turned = np.ascontiguousarray(np.flip(pixels, axes)) if axes else pixels
+        score = predictor.predict(turned, replace(settings, result_scale=1)).score
+        found.append(np.ascontiguousarray(np.flip(score, axes)) if axes else score)
+    return found
+
+
+def review_queue(
+    pictures: Sequence[QueuePicture],
+    predictor: Predictor,
+    *,
+    threshold: float | None = None,
+    settings: PredictSettings = PredictSettings(),
+    progress: Progress = unheard,
+) -> ReviewQueue:
+    """Rank pictures by what correcting them is worth; three predictions each.
+
+    `threshold` is a share, else the model's own. Corrected pictures only serve to recognise others that
+    look the same. A picture that cannot be read or analysed is listed and the others go on. Raises
+    Cancelled.
+    """
+    step = score_step(predictor.spec.threshold if threshold is None else threshold)
+    worths: list[ReviewWorth | None] = [None] * len(pictures)
+    known: list[int] = []
+    seen: list[Likeness] = []
+    failed: list[tuple[str, str]] = []
+    for index, picture in enumerate(pictures):
+        progress(index, len(pictures), picture.name)
+        try:
+            pixels = picture.read()
+            if not picture.corrected:
+                worths[index] = review_worth(views(predictor, pixels, settings), step)
+        except CrackError as error:
+            failed.append((picture.name, error.sentence()))
+            continue
+        known.append(index)
+        seen.append(likeness(pixels))
+    progress(len(pictures), len(pictures))
+    alike = [(known[m.a], known[m.b]) for m in near_duplicates(seen)]
+    left_out = [i for i, w in enumerate(worths) if w is None]  # corrected ones, and those that failed
+    values = [0.0 if w is None else w.worth_px for w in worths]
+    return ReviewQueue(tuple(_order(values, alike, left_out)), tuple(worths), tuple(failed))
+
+
+def _order(
+    values: Sequence[float], alike: Iterable[tuple[int, int]], left_out: Sequence[int]
+) -> list[QueueRow]:
+    return review_order(values, alike, left_out)
