@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from crackcore.commands.output import print_json, say, show, terminal_progress
+
+if TYPE_CHECKING:
+    from crackcore.training.settings import TrainSettings
 
 
 def add(subparsers: Any) -> None:
@@ -39,6 +42,20 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--name", help="name of the model; else that of the file")
     parser.add_argument("--architecture", default="cgnet_m3n21")
     parser.add_argument(
+        "--recipe",
+        default="modern",
+        choices=("published", "modern"),
+        help="as published, or as this program trains (see `crackcore recipes`)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on where this very training was broken off; from the start where it never began",
+    )
+    parser.add_argument(
+        "--accumulate", type=int, default=1, metavar="N", help="work on a batch in N parts, for less memory"
+    )
+    parser.add_argument(
         "--width", type=float, default=1.0, help="share of the published channels, for networks that know it"
     )
     parser.add_argument("--mixed", action="store_true", help="forward passes in bfloat16, on a CPU too")
@@ -48,12 +65,14 @@ def add(subparsers: Any) -> None:
         metavar="FILE",
         help="weights of VGG-16 or ResNet-34 (.safetensors, .pth) for an encoder that starts from them",
     )
-    parser.add_argument("--iterations", type=int, default=2500)
+    parser.add_argument("--iterations", type=int, default=None, help="else as the recipe says")
     parser.add_argument("--batch", type=int, default=None, help="else as the recipe says, mostly 8")
-    parser.add_argument("--crop", type=int, default=256, metavar="PX")
+    parser.add_argument("--crop", type=int, default=None, metavar="PX", help="else as the recipe says")
     parser.add_argument("--learning-rate", type=float, default=None, help="else as the recipe says")
-    parser.add_argument("--validate-every", type=int, default=250, metavar="N")
-    parser.add_argument("--input-scale", type=float, default=1.0, help="enlarge pictures before the network")
+    parser.add_argument("--validate-every", type=int, default=None, metavar="N")
+    parser.add_argument("--checkpoint-every", type=int, default=0, metavar="N", help="iterations")
+    parser.add_argument("--checkpoint-seconds", type=float, default=300.0, metavar="S")
+    parser.add_argument("--input-scale", type=float, default=None, help="enlarge pictures before the network")
     parser.add_argument("--hold-out", type=float, default=0.2, metavar="SHARE")
     parser.add_argument(
         "--hold-out-stems",
@@ -105,16 +124,16 @@ def run(options: argparse.Namespace) -> int:
     """Run the training; 0 done, 1 some pictures were refused, 2 usage."""
     from crackcore.imaging.mask_rules import stated_rule
     from crackcore.models.catalogue import find_model, known_architecture
-    from crackcore.training.augmentation import AugmentSettings
     from crackcore.training.pairs import Kind, TrainingPair, read_pairs
-    from crackcore.training.recipes import modern
+    from crackcore.training.recipes import recipe
     from crackcore.training.run import TrainRequest, limit_opencv_threads, train
 
     if not options.out.endswith(".safetensors"):
         say("The model file's name must end in .safetensors.")
         return 2
-    if options.iterations < 1 or (options.batch or 2) < 2 or options.crop < 64:
-        say("At least 1 iteration, a batch of 2 and a crop of 64 px are needed.")
+    wished = (options.iterations, options.batch, options.validate_every, options.accumulate)
+    if any(n is not None and n < 1 for n in wished) or (options.crop or 64) < 64:
+        say("At least 1 iteration, a batch of 1 and a crop of 64 px are needed.")
         return 2
     try:
         gaps = {k: int(v) for k, v in _table(options.neighbours).items()}
@@ -149,24 +168,15 @@ def run(options: argparse.Namespace) -> int:
             say(f"{architecture.name} has no width to choose.")
             return 2
         arguments["width"] = options.width
-    recipe = modern(architecture.name)
+    chosen = recipe(architecture.name, options.recipe)
     request = TrainRequest(
         pairs=pairs,
         out=Path(options.out),
         name=options.name or Path(options.out).stem,
         architecture=architecture.name,
         arguments=arguments,
-        settings=replace(
-            recipe,
-            iterations=options.iterations,
-            batch=options.batch or recipe.batch,
-            learning_rate=options.learning_rate or recipe.learning_rate,
-            mixed=options.mixed,
-            validate_every=options.validate_every,
-            hold_out_share=options.hold_out,
-            seed=options.seed,
-            augment=AugmentSettings(crop_px=options.crop),
-        ),
+        preprocessing=chosen.preprocessing,
+        settings=_settings(chosen.settings, options),
         name_gaps=gaps,
         held_out_stems=stems,
         imagenet_weights=Path(options.imagenet_weights) if options.imagenet_weights else None,
@@ -178,7 +188,10 @@ def run(options: argparse.Namespace) -> int:
         ),
         start_from=find_model(options.start_from) if options.start_from else None,
         device=options.device,
-        input_scale=options.input_scale,
+        input_scale=options.input_scale or chosen.input_scale,
+        resume=options.resume,
+        checkpoint_every=options.checkpoint_every,
+        checkpoint_every_s=options.checkpoint_seconds,
     )
     with terminal_progress("Training") as progress:
         report = train(request, progress)
@@ -200,6 +213,36 @@ def run(options: argparse.Namespace) -> int:
         f1 = f"F1 at 2 px {report.best_f1:.3f} on held-out photos"
         show(f"{report.model.name}: {f1}, {report.seconds:.0f} s.")
     return 1 if refused else 0
+
+
+def _settings(settings: TrainSettings, options: argparse.Namespace) -> TrainSettings:
+    """The recipe's, with what the command line says instead."""
+    wished = {
+        "iterations": options.iterations,
+        "batch": options.batch,
+        "learning_rate": options.learning_rate,
+        "validate_every": options.validate_every,
+    }
+    changes: dict[str, Any] = {key: value for key, value in wished.items() if value}
+    if options.iterations:
+        changes["epochs"] = 0
+    if options.crop:
+        changes["augment"] = replace(cast(Any, settings.augment), crop_px=options.crop)
+    schedule = cast(Any, settings.schedule)
+    if schedule is not None:
+        if options.learning_rate:
+            schedule = replace(schedule, lr=options.learning_rate)
+        if options.iterations and hasattr(schedule, "iterations"):  # the same curve over another length
+            schedule = replace(schedule, iterations=options.iterations)
+        changes["schedule"] = schedule
+    return replace(
+        settings,
+        mixed=options.mixed,
+        hold_out_share=options.hold_out,
+        seed=options.seed,
+        accumulate=options.accumulate,
+        **changes,
+    )
 
 
 def _table(rows: list[str]) -> dict[str, str]:

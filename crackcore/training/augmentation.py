@@ -7,6 +7,7 @@ one core keeps a network on the other busy. Each step says what it imitates.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -29,6 +30,11 @@ class AugmentSettings:
     blur: float = 0.25
     noise: float = 0.25
     jpeg: float = 0.25
+    variants: ClassVar[int] = 1  # forms of a picture that make an epoch
+
+    def crop(self, pixels: RgbImage, mask: ClassMask, rng: Generator) -> tuple[RgbImage, ClassMask]:
+        """`random_crop` by these settings."""
+        return random_crop(pixels, mask, rng, self)
 
 
 def random_crop(

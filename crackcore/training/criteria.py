@@ -3,13 +3,15 @@
 `modern` is one criterion for all: weighted cross entropy and soft Dice on the crack score, and at a
 smaller share on every other map the network gives (deep supervision), each at the picture's size.
 For networks that enlarge, the picture is reduced first, and what it is enlarged to is compared with
-what it was.
+what it was. The published criteria stand in `published_criteria`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,6 +29,32 @@ ENLARGEMENT_SHARE = 1.0
 
 
 @dataclass(frozen=True)
+class Moment:
+    """When a batch is looked at: the iteration, from 0, and seeds for what is drawn by chance then."""
+
+    iteration: int = 0
+    seeds: tuple[int, ...] = (0, 0)
+
+    def generator(self) -> np.random.Generator:
+        return np.random.default_rng([*self.seeds, self.iteration])
+
+
+START = Moment()
+
+
+class Criterion(Protocol):
+    """What a training makes small; a function of its arguments alone."""
+
+    def __call__(
+        self, network: nn.Module, pictures: Tensor, labels: Tensor, moment: Moment = START
+    ) -> Tensor:
+        """One number. Pictures (N, 3, H, W) as the network takes them, labels (N, H, W) uint8."""
+
+    def learns(self, parameter: str, moment: Moment) -> bool:
+        """Whether the network's parameter of this name changes at this moment."""
+
+
+@dataclass(frozen=True)
 class ModernCriterion:
     """Loss of a batch: pictures (N, 3, H, W) as the network takes them, labels (N, H, W) uint8.
 
@@ -38,7 +66,12 @@ class ModernCriterion:
     crack_weight: float = 2.0
     dice: float = 1.0
 
-    def __call__(self, network: nn.Module, pictures: Tensor, labels: Tensor) -> Tensor:
+    def learns(self, parameter: str, moment: Moment) -> bool:
+        return True
+
+    def __call__(
+        self, network: nn.Module, pictures: Tensor, labels: Tensor, moment: Moment = START
+    ) -> Tensor:
         facts = known_architecture(self.architecture)[0]
         sharp = pictures
         if facts.output_scale > 1:

@@ -8,6 +8,7 @@ clip to 0..1 because they store 8 bits. (models.md sections 4 and 5)
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -67,3 +68,27 @@ def blurred_and_reduced(pictures: Tensor, kernels: Tensor, *, factor: int = FACT
     low-resolution picture that CSBSR's loss compares with its input. Not clipped.
     """
     return reduced(blurred(pictures, kernels), method="bicubic", factor=factor)
+
+
+@dataclass(frozen=True)
+class BlurAndNoise:
+    """The blind degradation of CSBSR: a random kernel for every picture, reduction, and noise.
+
+    `noise` is the range of the standard deviation of Gaussian noise on the 0..1 scale, one value a
+    picture; the released set-up adds none.
+    """
+
+    sigma_range_px: tuple[float, float] = SIGMA_RANGE_PX
+    noise: tuple[float, float] = (0.0, 0.0)
+    factor: int = FACTOR
+
+    def __call__(self, pictures: Tensor, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """(low-resolution pictures (N, C, H / 4, W / 4), kernels (N, 1, 21, 21)); not clipped."""
+        made = [random_kernel(generator, sigma_range_px=self.sigma_range_px) for _ in range(len(pictures))]
+        kernels = torch.stack(made)[:, None].to(pictures.device, pictures.dtype)
+        low = blurred_and_reduced(pictures, kernels, factor=self.factor)
+        if self.noise[1] > 0:
+            share = generator.uniform(*self.noise, size=(len(low), 1, 1, 1))
+            grain = (share * generator.standard_normal(tuple(low.shape))).astype(np.float32)
+            low = low + torch.from_numpy(grain).to(low.device, low.dtype)
+        return low, kernels

@@ -132,8 +132,8 @@ class _Step(nn.Module):
         self.network = network
         self.criterion = criterion
 
-    def forward(self, pictures: Tensor, labels: Tensor, moment: Moment) -> Tensor:
-        return self.criterion(self.network, pictures, labels, moment)
+    def forward(self, pictures: Tensor, labels: Tensor, iteration: int, seeds: tuple[int, ...]) -> Tensor:
+        return self.criterion(self.network, pictures, labels, Moment(iteration, seeds))
 
 
 @dataclass
@@ -292,7 +292,7 @@ class _Training:
         truth = torch.from_numpy(labels).to(place)
         use_bf16 = self.settings.mixed or self.device.kind == "cuda"
         with torch.autocast(self.device.kind, torch.bfloat16) if use_bf16 else contextlib.nullcontext():
-            loss: Tensor = self.step(inputs, truth, moment)
+            loss: Tensor = self.step(inputs, truth, moment.iteration, moment.seeds)
         return loss
 
     def _not_a_number(self, i: int) -> None:
@@ -304,10 +304,10 @@ class _Training:
         """Look at the held-out pictures, and keep the weights if they are the best so far."""
         if not self.workers.is_first:
             return
-        begun = time.monotonic()
+        begun, at = time.monotonic(), done
 
-        def heard(_done: float, _total: float, _note: str = "") -> None:
-            self._tell(done)
+        def heard(done: int, total: int, note: str = "") -> None:
+            self._tell(at)
 
         scores, threshold = evaluate_network(self.averaged, self.spec, self.check, self.device, heard)
         self.check_seconds = time.monotonic() - begun
@@ -351,7 +351,8 @@ class _Training:
             self.progress(done, self.settings.iterations)
         if not self.workers.is_first:
             self.workers.agreed(True)  # the first one has written by now
-            return self._report(read_installed(self.request.out), self.best.f1)
+            model = read_installed(self.request.out)
+            return self._report(model, ranking(model.spec.scores))
         assert self.best.model is not None
         self.log.write(
             event,

@@ -106,6 +106,14 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class IterationSteps(Steps):
+    """`Steps` counted in iterations: the paper of Zou's DeepCrack, 0.1 every 10,000 of 100,000."""
+
+    every: int = 10_000
+    unit: ClassVar[Unit] = "iteration"
+
+
+@dataclass(frozen=True)
 class ThenLinear:
     """lr for `constant` epochs, then in a straight line towards 0 over `falling`: an option of DeepSegmentor.
 

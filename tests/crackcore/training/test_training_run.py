@@ -18,6 +18,7 @@ from crackcore.evaluation.sweep import sweep
 from crackcore.inference.predictor import Predictor
 from crackcore.masks.threshold import thresholded
 from crackcore.models.catalogue import read_installed
+from crackcore.training import published_criteria
 from crackcore.training import run as module
 from crackcore.training.augmentation import AugmentSettings
 from crackcore.training.pairs import TrainingPair
@@ -92,14 +93,14 @@ def test_held_out_stems_check_and_never_train(pairs: list[TrainingPair], tmp_pat
 def test_a_loss_that_is_not_a_number_stops_and_keeps_the_best(
     pairs: list[TrainingPair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = module.crack_loss, []
+    real, calls = published_criteria.crack_loss, []
 
     def poisoned(*args: object, **kwargs: object) -> torch.Tensor:
         calls.append(1)
         loss: torch.Tensor = real(*args, **kwargs)  # type: ignore[arg-type]
         return loss * float("nan") if len(calls) == 6 else loss
 
-    monkeypatch.setattr(module, "crack_loss", poisoned)
+    monkeypatch.setattr(published_criteria, "crack_loss", poisoned)
     out = tmp_path / "m.safetensors"
     settings = replace(QUICK, iterations=10, validate_every=4)
     with pytest.raises(TrainingStopped, match="step 5"):
