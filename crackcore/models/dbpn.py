@@ -137,6 +137,7 @@ class Dbpn(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """`sr` (N, 3, scale H, scale W) of pictures (N, 3, H, W); not clipped."""
         low: Tensor = self.feat1(self.feat0(x))
         high: Tensor = self.get_submodule("up1")(low)
         low = self.get_submodule("down1")(high)

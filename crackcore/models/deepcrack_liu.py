@@ -68,6 +68,7 @@ class PictureNorm(nn.InstanceNorm2d):
         super().__init__(channels, affine=True, track_running_stats=True)
 
     def forward(self, x: Tensor) -> Tensor:
+        """`x` (N, C, H, W) normalised: by each picture's own figures, in training by the batch's."""
         if not self.training:
             return functional.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
         if self.num_batches_tracked is not None:
@@ -109,6 +110,7 @@ class DeepCrackLiu(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """side1 ... side5, fused: logits (N, 1, H, W) each of pictures (N, 3, H, W)."""
         height, width = x.shape[2:]
         x = self._accepted(x)
         sides = []

@@ -68,7 +68,8 @@ def dangerous(source: SourceFile) -> list[str]:
     for call in calls(source.tree):
         name = dotted(call.func)
         at = f"{source.name}:{call.lineno}"
-        if name in FORBIDDEN_CALLS or name.split(".")[-1] in FORBIDDEN_ENDINGS:
+        method = isinstance(call.func, ast.Attribute) and name in ("eval", "exec")  # a network's, say
+        if (name in FORBIDDEN_CALLS and not method) or name.split(".")[-1] in FORBIDDEN_ENDINGS:
             found.append(f"{at} calls {name}")
         for keyword in call.keywords:
             value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
