@@ -126,6 +126,12 @@ def test_every_dependency_is_pinned_within_its_range() -> None:
     assert "PySide6-Essentials>=6.8,<6.12" in RUN
 
 
+def test_what_is_optional_for_users_is_there_for_the_checks() -> None:
+    extras = {k: v for k, v in PROJECT["optional-dependencies"].items() if k != "dev"}
+    assert set(extras) == {"onnx"}
+    assert {item for items in extras.values() for item in items} <= set(DEV)
+
+
 def test_no_dependency_is_carried_along_unused() -> None:
     used = {module.split(".")[0] for source in program_files() for _, module in imported_modules(source.tree)}
     wanted = {IMPORT_NAMES.get(name_of(item), name_of(item)) for item in RUN}

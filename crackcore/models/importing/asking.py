@@ -12,7 +12,7 @@ from typing import Any
 from crackcore import resources, storage
 from crackcore.children import ChildEnded, ask_child
 from crackcore.errors import CheckpointRefused, ModelFileDamaged, NetworkNotRecognised, TargetExists
-from crackcore.models.catalogue import InstalledModel, installed_models, known_architecture, read_installed
+from crackcore.models.catalogue import InstalledModel, known_architecture, read_spec
 from crackcore.models.importing.conversion import convert
 from crackcore.names import shown_name
 from crackcore.progress import Progress, unheard
@@ -81,13 +81,14 @@ def import_model(
         known = _ask(source, wishes, str(made), progress)
         # from here on it is like any model file: only its header is looked at in this process
         try:
-            read_installed(made)
-        except ModelFileDamaged as error:
+            spec = read_spec(made)
+            sha256, size = storage.file_digest(made, progress=progress)
+        except (ModelFileDamaged, OSError) as error:
             raise CheckpointRefused(source, "it could not be turned into a model file.") from error
         _refuse_taken(target, called, replace, in_user_folder=out is None)
         storage.put_in_place(made, target)
     return ImportReport(
-        installed=read_installed(target),
+        installed=InstalledModel(spec, target, size, sha256),
         architecture=known["architecture"],
         arguments=known["arguments"],
         guessed=known["guessed"],
@@ -152,6 +153,7 @@ def _refuse_taken(target: Path, called: str, replace: bool, *, in_user_folder: b
         raise TargetExists(f"{shown_name(target)} exists already.", hint=hint, path=target)
     if not in_user_folder:
         return
-    for model in installed_models():
-        if model.name == called and not (replace and model.path == target):
-            raise TargetExists(f'A model called "{called}" is installed already.', hint=hint, path=target)
+    for path in (p for folder in resources.model_folders() for p in folder.glob("*.safetensors")):
+        with contextlib.suppress(ModelFileDamaged):
+            if read_spec(path).name == called and not (replace and path == target):
+                raise TargetExists(f'A model called "{called}" is installed already.', hint=hint, path=target)

@@ -69,6 +69,8 @@ def _unreadable(error: Exception) -> Refused:
     text = str(error)
     if isinstance(error, RuntimeError) and re.search(r"alloc|memory", text):
         return Refused("it asks for more memory than its size explains.")
+    if "Unsupported operand" in text:  # another protocol of pickle than the one torch.save takes
+        return Refused("it was saved in a way that cannot be read safely.", _SAVE_WEIGHTS)
     return Refused("it is damaged, or not a checkpoint of weights.", "Download it again.")
 
 

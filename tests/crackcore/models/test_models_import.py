@@ -312,6 +312,14 @@ def test_settings_in_the_old_format_are_refused(tmp_path: Path) -> None:
         import_model(path)
 
 
+def test_another_protocol_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    path = tmp_path / "new.pth"
+    torch.save(small_network("deepcrack_liu").state_dict(), path, pickle_protocol=4)
+    with pytest.raises(CheckpointRefused, match="cannot be read safely") as caught:
+        import_model(path)
+    assert "state_dict()" in caught.value.hint
+
+
 def test_what_is_on_the_list_does_nothing(tmp_path: Path) -> None:
     """`getattr` is on it, since others' logs name it; here it finds no attribute of anything."""
     from crackcore.models.importing import reading
