@@ -14,7 +14,7 @@ _SHOWN = 20  # rows of a list on a terminal; --json has them all
 
 
 def add(subparsers: Any) -> None:
-    """Declare `dataset inspect` and `dataset check-leak`."""
+    """Declare `dataset inspect`, `dataset layouts` and `dataset check-leak`."""
     parser = subparsers.add_parser("dataset", help="look at a data set, or find what leaks between two")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     inspect = actions.add_parser(
@@ -37,6 +37,10 @@ def add(subparsers: Any) -> None:
     )
     inspect.add_argument("--json", action="store_true", help="one JSON object on standard output")
     inspect.set_defaults(run=run_inspect)
+
+    layouts = actions.add_parser("layouts", help="list the layouts that are known")
+    layouts.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    layouts.set_defaults(run=run_layouts)
 
     leak = actions.add_parser(
         "check-leak",
@@ -127,6 +131,20 @@ def _show(found: Any) -> None:
     if found.rule.question:
         say(f"{found.rule.question} Say it with --crack-values.")
     _say_problems(found.problems)
+
+
+def run_layouts(options: argparse.Namespace) -> int:
+    """List the kinds of data sets with what each must hold; always 0."""
+    from crackcore.datasets.layouts import LAYOUTS
+    from crackcore.datasets.reading import OTHER_KINDS
+
+    rows = {kind: (layout.title, layout.expects) for kind, layout in LAYOUTS.items()} | OTHER_KINDS
+    if options.json:
+        print_json({"layouts": [{"kind": k, "title": t, "holds": h} for k, (t, h) in rows.items()]})
+    else:
+        for kind, (title, holds) in rows.items():
+            show(f"{kind:14} {title}: {holds}")
+    return 0
 
 
 def run_check_leak(options: argparse.Namespace) -> int:

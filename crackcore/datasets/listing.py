@@ -60,7 +60,8 @@ def look_into(folder: Path, progress: Progress = unheard) -> Listing:
         if not stat.S_ISDIR(os.stat(folder).st_mode):
             raise InputRefused(folder, "this is not a folder.")
         with os.scandir(folder) as entries:
-            for seen, entry in enumerate(entries):
+            # In order, so that of two folders that differ in case alone it is always the same one.
+            for seen, entry in enumerate(sorted(entries, key=lambda e: e.name, reverse=True)):
                 if seen % _REPORT_EVERY == 0:
                     progress(seen, 0, "Listing")
                 if entry.name.startswith(".") or entry.name == "__MACOSX":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import os
 import threading
 import zlib
 from collections.abc import Callable
@@ -31,6 +32,7 @@ _LARGEST_PX = 200_000_000
 _MEMORY = 2 << 30
 _PATIENCE_S = 120.0
 _BATCH = 64
+_LONGEST_ANSWER = 8 << 20  # packed; what is left of a batch is asked for again
 _SAVE_AS = "Save it in MATLAB as save(file, variable, '-v7')."
 
 
@@ -91,12 +93,25 @@ def _read_many(files: list[Path]) -> dict[Path, Any]:
         except ChildEnded as error:
             guilty = waiting[min(at[0], len(waiting) - 1)]
             answers[guilty] = InputRefused(guilty, _ENDED[error.how], hint=_SAVE_AS)
+            _deadly.add(_mark(guilty))
             waiting.remove(guilty)
             continue
-        for file, row in zip(waiting, rows, strict=True):
+        for file, row in zip(waiting, rows, strict=False):
             answers[file] = _answer(file, row)
-        break
+        waiting = waiting[max(1, len(rows)) :]
     return answers
+
+
+_deadly: set[tuple[str, int, int]] = set()
+"""Files that brought a child down; not tried again before the program is started anew."""
+
+
+def _mark(file: Path) -> tuple[str, int, int]:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return (os.path.abspath(file), 0, 0)
+    return (os.path.realpath(file), status.st_size, status.st_mtime_ns)
 
 
 _ENDED = {
@@ -118,6 +133,8 @@ def _refused_before(file: Path, answers: dict[Path, Any]) -> bool:
         answers[file] = InputRefused(file, "this .mat file has version 7.3.", hint=_SAVE_AS)
     elif not head.startswith(b"MATLAB 5.0"):
         answers[file] = InputRefused(file, "this is no MATLAB file of version 5 to 7.", hint=_SAVE_AS)
+    elif _mark(file) in _deadly:
+        answers[file] = InputRefused(file, _ENDED["crash"], hint=_SAVE_AS)
     return file in answers
 
 
@@ -146,11 +163,21 @@ def _answer(file: Path, row: dict[str, Any]) -> Any:
 
 
 def read_in_child(report: Callable[..., None], files: list[str]) -> list[dict[str, Any]]:
-    """One row per file: height, width, the values (uint8, packed), or why it was refused."""
-    rows = []
+    """One row per file: height, width, the values (uint8, packed), or why it was refused.
+
+    The rows end early when they grow too long for one answer.
+    """
+    rows: list[dict[str, Any]] = []
+    length = 0
     for number, name in enumerate(files):
         report(number, len(files))
-        rows.append(_row(Path(name)))
+        row = _row(Path(name))
+        length += len(row.get("values", ""))
+        if length > _LONGEST_ANSWER:
+            if not rows:
+                rows.append({"refused": "its mask is too large."})
+            break
+        rows.append(row)
     return rows
 
 

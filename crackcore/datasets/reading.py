@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,14 @@ from crackcore.imaging.reading import read_photo
 from crackcore.names import shown_name
 from crackcore.progress import Progress, unheard
 
-KINDS = (*LAYOUTS, "index-files", "training-set", "project")
+OTHER_KINDS = {
+    "index-files": ("lists of pairs", "text files (.txt) with a photograph and its mask on every line"),
+    "training-set": ("our own training set", '"images", "masks" and the manifest.json of the export'),
+    "project": ("a project of this program", "the project file; its edited and approved pictures"),
+}
+"""What is recognised by a file: title, and what it holds."""
+
+KINDS = (*LAYOUTS, *OTHER_KINDS)
 """All that can be asked for by name; "auto" finds out."""
 
 _DEEPEST = 3  # folders that hold nothing but one folder, as archives leave them
@@ -52,7 +60,7 @@ def read_dataset(
     if not found.pairs and found.kind != "project":
         why = f" ({shown_name(found.problems[0].file)}: {found.problems[0].reason})" if found.problems else ""
         raise InputRefused(path, f"no photographs with masks in this folder{why or '.'}")
-    return replace(found, name=name or found.name)
+    return replace(found, name=name or os.path.basename(os.path.abspath(path)))
 
 
 def _from_file(path: Path, kind: str, progress: Progress) -> Dataset:

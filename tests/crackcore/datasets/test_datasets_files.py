@@ -32,7 +32,7 @@ def zou(folder: Path, *stems: str) -> None:
 def test_a_published_list_of_another_computer_is_found_by_its_ends(tmp_path: Path) -> None:
     stems = ("6192_rot0_crop1_mirror0", "6192_rot8_crop5_mirror2", "DSCN6428_rot0_crop1_mirror0")
     zou(tmp_path, *stems)
-    there = "/home/somebody/deepcrack/data/CrackTree/crack_train_"
+    there = "/Users/somebody/deepcrack/data/CrackTree/crack_train_"
     listed(tmp_path, "train_example.txt", *(f"{there}image/{s}.jpg {there}mask/{s}.png" for s in stems))
     found = read_dataset(tmp_path)
     assert found.kind == "index-files"
@@ -227,7 +227,7 @@ def test_a_project_gives_what_a_person_has_seen(tmp_path: Path) -> None:
         for record in store.project.images[:2]:
             store.append(RecordChanged(replace(record, review=Review.APPROVED)))
     with read_dataset(where) as found:
-        assert (found.kind, found.name) == ("project", "bridge")
+        assert (found.kind, found.name) == ("project", "bridge.crackscope")
         assert [s.stem for s in found.pairs] == ["w_crop1", "w_crop2"]
         assert found.pairs[0].group == found.pairs[1].group
         assert [p.file.name for p in found.problems] == ["x.png"]
@@ -236,3 +236,48 @@ def test_a_project_gives_what_a_person_has_seen(tmp_path: Path) -> None:
         assert not loaded.mask.any()
     with read_dataset(where, "project") as again:
         assert len(again.pairs) == 2
+
+
+def test_a_file_that_brought_a_reader_down_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crackcore.children import ChildEnded
+    from crackcore.datasets import mat_files
+
+    crack_forest(tmp_path / "a.mat")
+    asked = []
+
+    def dies(*arguments, **_):
+        asked.append(arguments)
+        raise ChildEnded("crash")
+
+    monkeypatch.setattr(mat_files, "ask_child", dies)
+    for _ in range(2):
+        with pytest.raises(InputRefused, match="brought the reader down"):
+            read_mat(tmp_path / "a.mat")
+    assert len(asked) == 1
+
+
+def test_answers_too_long_for_one_letter_come_in_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crackcore.datasets import mat_files
+
+    files = tuple(tmp_path / f"{n}.mat" for n in range(5))
+    truths = [crack_forest(file) for file in files]
+    one = len(mat_files.read_in_child(lambda *_: None, [str(files[0])])[0]["values"])
+    asked = []
+
+    def here(work, names, **_):
+        asked.append(len(names))
+        return work(lambda *_: None, names)
+
+    monkeypatch.setattr(mat_files, "ask_child", here)
+    monkeypatch.setattr(mat_files, "_LONGEST_ANSWER", 2 * one + 1)
+    shelf = MatFiles(files)
+    for file, truth in zip(files, truths, strict=True):
+        assert np.array_equal(np.isin(shelf.values(file).values, (2, 4)), truth)
+    assert asked == [5, 3, 1]
+    monkeypatch.setattr(mat_files, "_LONGEST_ANSWER", one - 1)
+    with pytest.raises(InputRefused, match="too large"):
+        read_mat(files[0])

@@ -136,3 +136,14 @@ def test_a_sheet_shows_cracks_that_would_vanish_when_reduced(tmp_path: Path) -> 
     sheet = contact_sheet(found, mask_rule(found)).astype(int)
     orange = (sheet[..., 0] - sheet[..., 2] > 100) & (sheet[..., 0] > 150)
     assert orange.any(axis=0).sum() > 0.95 * CELL_PX
+
+
+def test_every_kind_is_listed_with_what_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    from crackcore.datasets import KINDS
+
+    assert main(["dataset", "layouts", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["layouts"]
+    assert [row["kind"] for row in rows] == list(KINDS)
+    assert all(row["title"] and row["holds"] for row in rows)
+    assert main(["dataset", "layouts"]) == 0
+    assert '"train_img" with "train_lab"' in capsys.readouterr().out
