@@ -1,0 +1,377 @@
+"""Adapt: a model learns from a handful of corrected pictures in seconds, by its last layer alone.
+
+The network sees each picture once; then a new last layer is a logistic regression on what was kept,
+held back by how far it moves from the old one. How much it may move, whether it moves at all (a new
+threshold can be all that is needed), and whether the result is better than the model it came from is
+judged by cross-validation: every picture is scored by a last layer that never saw it, nor any other
+picture of its source photo.
+
+The model file that comes out has the same architecture and says what it was made from. The old one
+stays; to go back, choose it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from crackcore import __version__
+from crackcore.arrays import CRACK, UNDECIDED, ClassMask
+from crackcore.domain.box import Box
+from crackcore.domain.model_spec import ModelSpec
+from crackcore.errors import InputRefused
+from crackcore.evaluation.intervals import Difference, pooled_difference
+from crackcore.evaluation.sweep import SweepCounts, pooled, sweep
+from crackcore.inference.predictor import Predictor
+from crackcore.inference.tiling import plan_tiles
+from crackcore.models.catalogue import InstalledModel
+from crackcore.models.model_files import load_network, save_model
+from crackcore.progress import Progress, unheard
+from crackcore.training.last_layer import Kept, LastLayer, Weights, points
+from crackcore.training.pairs import TrainingPair
+from crackcore.training.regression import Points, fitted, joined
+from crackcore.training.splits import photo_groups
+
+SURE = 0.8
+"""Share of bootstrap draws in which the adapted model must be better before it is called better."""
+
+
+@dataclass(frozen=True)
+class AdaptSettings:
+    """`strengths`: how much the old last layer holds the new one back, strongest first; each is tried.
+
+    `points` are the pixels per picture of each kind (crack, sound near it, taken for crack, other
+    sound); a fit takes `most_points` of all. Of large pictures `windows` tiles are kept, those with
+    most crack and one without.
+    """
+
+    tolerance_px: float = 2.0
+    strengths: tuple[float, ...] = (3e-1, 1e-1, 3e-2, 1e-2)
+    points: tuple[int, int, int, int] = (400, 250, 250, 200)
+    crack_weight: float = 2.0
+    most_points: int = 20_000
+    windows: int = 4
+    folds: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Score:
+    """Pooled F1, precision and recall at the tolerance, at a score step; `best_f1` over all steps."""
+
+    f1: float
+    precision: float
+    recall: float
+    threshold: int
+    best_f1: float
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """A model that was adapted, not saved yet.
+
+    `before` and `after` are on the same pictures, `after` by cross-validation. `better` is None when
+    nothing could be held out (corrected pictures of one photo only). `strength` is None when only
+    the threshold moved. `steps` tells how long each step took, in seconds.
+    """
+
+    spec: ModelSpec
+    network: nn.Module
+    before: Score
+    after: Score
+    difference: Difference | None
+    better: bool | None
+    strength: float | None
+    pictures: int
+    photos: int
+    steps: dict[str, float]
+
+    @property
+    def seconds(self) -> float:
+        return sum(self.steps.values())
+
+    def predictor(self, *, threads: int | None = None) -> Predictor:
+        """To be used on the open picture at once, before anything is saved."""
+        return Predictor(self.network, self.spec, threads=threads)
+
+    def save(self, path: Path, name: str = "", *, insist: bool = False) -> InstalledModel:
+        """Write the model as a file of its own, beside the old one.
+
+        Raises InputRefused when it is not known to be better and nobody insists, or when the file
+        is there already; FileProblem when it cannot be written.
+        """
+        if not self.better and not insist:
+            raise InputRefused(
+                path, "the adapted model is not known to be better.", hint="Correct more pictures, or insist."
+            )
+        if path.exists():
+            raise InputRefused(path, "there is a model of this name already.", hint="Choose another name.")
+        return save_model(path, self.network, replace(self.spec, name=name or path.stem))
+
+
+class Adapter:
+    """Pictures are added as they are corrected; `adapt` may be called after any of them."""
+
+    def __init__(
+        self, model: InstalledModel, settings: AdaptSettings = AdaptSettings(), *, threads: int | None = None
+    ) -> None:
+        """Raises ModelProblem for a bad file or a network whose last layer is not known."""
+        self.model, self.settings = model, settings
+        self._network = load_network(model)
+        self._last = LastLayer(self._network, model.spec)
+        self._threads = threads
+        self._pictures: dict[str, _Picture] = {}
+        self._seeing = 0.0
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def add(self, pair: TrainingPair) -> None:
+        """Take in a corrected picture, or its newer correction (same digest); about 0.2 s per 0.25 MP.
+
+        Raises InputRefused when nothing of it is decided.
+        """
+        if not (pair.mask != UNDECIDED).any():
+            raise InputRefused(pair.path, "nothing is marked in this picture.")
+        started = time.perf_counter()
+        known = self._pictures.get(pair.sha256)
+        if known is not None and np.array_equal(known.pair.mask, pair.mask):
+            return
+        with _threads(self._threads):
+            self._pictures[pair.sha256] = self._seen(pair)
+        self._seeing += time.perf_counter() - started
+
+    def remove(self, sha256: str) -> None:
+        """Forget a picture (its correction was taken back); unknown ones are no trouble."""
+        self._pictures.pop(sha256, None)
+
+    def adapt(self, progress: Progress = unheard) -> Adapted:
+        """The adapted model. Raises InputRefused without a picture that shows crack, Cancelled."""
+        pictures = list(self._pictures.values())
+        if not any(one.crack for one in pictures):
+            raise InputRefused(self.model.path, "no corrected picture shows a crack.", hint="Correct some.")
+        with _threads(self._threads):
+            return self._adapted(pictures, progress)
+
+    def _adapted(self, pictures: Sequence[_Picture], progress: Progress) -> Adapted:
+        s = self.settings
+        started = time.perf_counter()
+        groups = np.array(
+            photo_groups(
+                [p.pair.pixels for p in pictures],
+                [p.pair.stem for p in pictures],
+                names=[p.pair.group for p in pictures],
+            )
+        )
+        folds = _folds(groups, s.folds)
+        grouped = time.perf_counter()
+        work = len(s.strengths) * (len(folds) + 1)
+        choices: list[_Choice] = [_Choice(None, [p.before for p in pictures], None)]
+        for number, strength in enumerate(s.strengths):
+            counts: list[SweepCounts | None] = [None] * len(pictures)
+            for at, fold in enumerate(folds):
+                progress(number * (len(folds) + 1) + at, work, "Trying")
+                learn = [p for p, out in zip(pictures, fold, strict=True) if not out]
+                if not any(p.crack for p in learn):
+                    learn = list(pictures)  # the only crack would be held out: rather optimistic than blind
+                weights = self._fit(learn, strength)
+                for i in np.flatnonzero(fold):
+                    counts[i] = self._counted(pictures[i], weights)
+            progress(number * (len(folds) + 1) + len(folds), work, "Learning")
+            whole = self._fit(pictures, strength)
+            held = [
+                c if c is not None else self._counted(p, whole) for c, p in zip(counts, pictures, strict=True)
+            ]
+            choices.append(_Choice(strength, held, whole))
+        progress(work, work)
+        chosen = max(choices, key=lambda choice: choice.best)
+        return self._answer(
+            pictures, len(set(groups.tolist())), chosen, bool(folds), grouped - started, started
+        )
+
+    def _answer(
+        self,
+        pictures: Sequence[_Picture],
+        photos: int,
+        chosen: _Choice,
+        judged: bool,
+        grouping: float,
+        started: float,
+    ) -> Adapted:
+        own = _step(self.model.spec.threshold)
+        base = [p.before for p in pictures]
+        before = _score(base, own)
+        after = _score(chosen.counts, pooled(chosen.counts).best().threshold)
+        difference = None
+        better: bool | None = None
+        if judged:
+            difference = pooled_difference(base, chosen.counts, "f1", thresholds=(own, after.threshold))
+            better = difference.difference.estimate > 0 and difference.second_better >= SURE
+        network = deepcopy(self._network)
+        if chosen.weights is not None:
+            self._last.put(network, chosen.weights)
+        spent = time.perf_counter() - started
+        steps = {"see": self._seeing, "compare photos": grouping, "learn and check": spent - grouping}
+        spec = self._spec(pictures, before, after, chosen.strength, better)
+        return Adapted(
+            spec, network, before, after, difference, better, chosen.strength, len(pictures), photos, steps
+        )
+
+    def _spec(
+        self,
+        pictures: Sequence[_Picture],
+        before: Score,
+        after: Score,
+        strength: float | None,
+        better: bool | None,
+    ) -> ModelSpec:
+        base = self.model.spec
+        at = f"f1_{self.settings.tolerance_px:g}px"
+        made: dict[str, Any] = {
+            "base_model": base.name,
+            "base_sha256": self.model.sha256,
+            "made_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "pictures": len(pictures),
+            f"{at}_before": round(before.f1, 4),
+            f"{at}_after": round(after.f1, 4),
+            "strength": strength,
+            "better": better,
+        }
+        row = {
+            "set": "corrected pictures",
+            "kind": "adapted",
+            "trained_on": len(pictures),
+            "sha256": sorted(p.pair.sha256 for p in pictures),
+        }
+        return replace(
+            base,
+            name=f"{base.name}-adapted",
+            threshold=after.threshold / 255,
+            source=f"adapted from {base.name} ({self.model.sha256[:12]}) with crackscope {__version__}",
+            scores={**base.scores, "adapted": made},
+            training_data=(*base.training_data, row),
+        )
+
+    def _seen(self, pair: TrainingPair) -> _Picture:
+        s, tile = self.settings, self.model.spec.tile_px
+        rng = np.random.default_rng([s.seed, int(pair.sha256[:8] or "0", 16)])
+        old = self._last.weights
+        parts: list[_Part] = []
+        learned: list[Points] = []
+        before = SweepCounts.nothing(s.tolerance_px)
+        for box in windows(pair.mask, tile, s.windows):
+            mask = np.ascontiguousarray(pair.mask[box.slices])
+            kept = self._last.keep(np.ascontiguousarray(pair.pixels[box.slices]))
+            at, truth, weight = points(mask, kept.score, s.points, rng)
+            parts.append(_Part(kept, mask))
+            learned.append(Points.of(self._last.rows(kept, at), truth, weight, old.weight.numpy(), old.bias))
+            before = before + sweep(self._last.score_map(kept, old), mask, s.tolerance_px)
+        return _Picture(pair, parts, joined(learned).sharing_one(), replace(before, images=1))
+
+    def _fit(self, pictures: Sequence[_Picture], strength: float) -> Weights:
+        s, old = self.settings, self._last.weights
+        together = joined([p.points for p in pictures]).with_crack_weighing(s.crack_weight)
+        together = together.thinned(s.most_points, s.seed)
+        change, shift = fitted(together, strength, with_bias=self._last.has_bias)
+        weight = old.weight + torch.from_numpy(change).view_as(old.weight)
+        return Weights(weight, old.bias + shift)
+
+    def _counted(self, picture: _Picture, weights: Weights) -> SweepCounts:
+        total = SweepCounts.nothing(self.settings.tolerance_px)
+        for part in picture.parts:
+            score = self._last.score_map(part.kept, weights)
+            total = total + sweep(score, part.mask, self.settings.tolerance_px)
+        return replace(total, images=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    kept: Kept
+    mask: ClassMask
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    pair: TrainingPair
+    parts: list[_Part]
+    points: Points
+    before: SweepCounts
+
+    @property
+    def crack(self) -> bool:
+        return self.before.truth > 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """A strength, the counts of each picture by cross-validation, and the weights from all pictures."""
+
+    strength: float | None
+    counts: list[SweepCounts]
+    weights: Weights | None
+
+    @property
+    def best(self) -> float:
+        return pooled(self.counts).best().f1
+
+
+def windows(mask: ClassMask, tile_px: int, count: int) -> list[Box]:
+    """The tiles of a picture that are looked at: all, or those with most crack and one without."""
+    height, width = mask.shape
+    if max(height, width) <= 1.5 * tile_px:  # a second tile would see nearly the same
+        return [Box(0, height, 0, width)]
+    plan = plan_tiles(height, width, tile_px=tile_px, overlap_px=0, align_px=8)
+    boxes = [box for row in range(len(plan.rows)) for box in plan.row_boxes(row)]
+    boxes = [box for box in boxes if (mask[box.slices] != UNDECIDED).any()]
+    if len(boxes) <= count:
+        return boxes
+    crack = np.array([np.count_nonzero(mask[box.slices] == CRACK) for box in boxes])
+    order = np.argsort(-crack, kind="stable")
+    chosen = [int(i) for i in order[: count - 1]]
+    return [boxes[i] for i in sorted({*chosen, int(order[-1])})]
+
+
+def _folds(groups: NDArray[np.int64], most: int) -> list[NDArray[np.bool_]]:
+    """Which pictures are held out in each round: whole photos; nothing when there is one photo only."""
+    names = list(dict.fromkeys(groups.tolist()))
+    if len(names) < 2:
+        return []
+    rounds = min(most, len(names))
+    place = {name: i % rounds for i, name in enumerate(names)}
+    number = np.array([place[g] for g in groups.tolist()])
+    return [number == r for r in range(rounds)]
+
+
+def _score(counts: Sequence[SweepCounts], step: int) -> Score:
+    total = pooled(counts)
+    return Score(total.f1(step), total.precision(step), total.recall(step), step, total.best().f1)
+
+
+def _step(share: float) -> int:
+    from crackcore.masks.threshold import score_step
+
+    return score_step(share)
+
+
+class _threads:
+    """A number of torch threads for a while; None leaves it as it is."""
+
+    def __init__(self, count: int | None) -> None:
+        self._count = count
+
+    def __enter__(self) -> None:
+        self._before = torch.get_num_threads()
+        torch.set_num_threads(self._count or self._before)
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_num_threads(self._before)
