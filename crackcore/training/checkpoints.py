@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 KEPT = 2
 FORMAT = 1
 _ENDING = ".safetensors"
+_UNFINISHED = re.compile(r"\d+\.safetensors\.tmp-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,6 @@ def save_checkpoint(
     path = folder / f"{state.iteration:08d}{_ENDING}"
     storage.write_durably(path, safetensors.torch.save(tensors, {"training": json.dumps(facts)}))
     for old in checkpoints(out)[KEPT:]:
-        remove_stale(old)
         old.unlink(missing_ok=True)
     return path
 
@@ -129,11 +130,21 @@ def resume(
     return None
 
 
+def remove_unfinished(out: Path) -> None:
+    """Take away what a training that was killed had begun to write."""
+    remove_stale(out)
+    folder = checkpoint_folder(out)
+    if folder.is_dir():
+        for path in list(folder.iterdir()):
+            if _UNFINISHED.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+
 def remove_checkpoints(out: Path) -> None:
     """Take away the checkpoints of `out`: the training is finished, or nobody wants to go on with it."""
     folder = checkpoint_folder(out)
+    remove_unfinished(out)
     for path in checkpoints(out):
-        remove_stale(path)
         path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # not there, or something else lies in it
         folder.rmdir()
@@ -200,7 +211,7 @@ def _digest(tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
-        digest.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -35,13 +35,13 @@ from crackcore.models.catalogue import (
 from crackcore.models.model_files import load_network, save_model
 from crackcore.models.starts import load_start
 from crackcore.progress import Progress, unheard
-from crackcore.storage.files import remove_stale
 from crackcore.training.batches import Batch, batch_of, limit_opencv_threads, normalised
 from crackcore.training.checking import TOLERANCES_PX, evaluate_network, ranking, reduced_picture
 from crackcore.training.checkpoints import (
     TrainingState,
     checkpoints,
     remove_checkpoints,
+    remove_unfinished,
     resume,
     save_checkpoint,
 )
@@ -188,7 +188,8 @@ class _Training:
         request, s = self.request, self.settings
         if request.resume and _is_finished(request):
             return self._finished_before()
-        remove_stale(request.out)
+        if self.workers.is_first:
+            remove_unfinished(request.out)
         first = self._begin()
         self.step = spread(_Step(self.network, self.criterion), self.workers, self.device)
         with ThreadPoolExecutor(1, "augment") as ahead:

@@ -86,7 +86,7 @@ def spread(step: nn.Module, workers: Workers, device: Device) -> nn.Module:
     if workers.count == 1:
         return step
     if device.kind == "cuda":
-        step = nn.SyncBatchNorm.convert_sync_batchnorm(step)
+        step = nn.SyncBatchNorm.convert_sync_batchnorm(step)  # type: ignore[no-untyped-call]
     places = [workers.local] if device.kind == "cuda" else None
     # not every criterion looks at every branch
     return DistributedDataParallel(step, device_ids=places, find_unused_parameters=True)
