@@ -18,7 +18,8 @@ def hold_out(keys: Sequence[str], groups: Sequence[int], *, fraction: float, see
 
     `keys` are stable names of the pictures (digests); groups are added until at least `fraction`
     of the pictures is held out. The same pictures give the same split on every machine. A group
-    that alone holds more than half of the wanted number is left to training.
+    that alone holds more than half of the wanted number is left to training, unless all do: then
+    the smallest are held out, as long as half of the pictures are left.
     """
     members: dict[int, list[str]] = {}
     for key, group in zip(keys, groups, strict=True):
@@ -37,4 +38,10 @@ def hold_out(keys: Sequence[str], groups: Sequence[int], *, fraction: float, see
             continue
         chosen.add(group)
         count += len(members[group])
+    if not chosen and wanted > 0:
+        for group in sorted(members, key=lambda g: (len(members[g]), order(g))):
+            if count >= wanted or count + len(members[group]) > len(keys) / 2:
+                break
+            chosen.add(group)
+            count += len(members[group])
     return [group in chosen for group in groups]
