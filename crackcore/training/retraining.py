@@ -1,0 +1,269 @@
+"""Retrain: all weights of a model go on learning from corrected pictures, for minutes, beside old samples.
+
+A thin layer over `run.train`: which pictures are held out is fixed by their digests, so that it does not
+change from one retraining to the next; pictures that the model was trained on before are never held
+out; old samples are mixed in, so that what the model knew is not forgotten, and what it forgot is
+measured. The model file that comes out is a new one. The old one stays; to go back, choose it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from crackcore import __version__, storage
+from crackcore.domain.prediction import PredictSettings
+from crackcore.errors import InputRefused
+from crackcore.evaluation.intervals import Difference, pooled_difference
+from crackcore.evaluation.sweep import SweepCounts, pooled, sweep
+from crackcore.inference.predictor import Predictor
+from crackcore.masks.threshold import score_step
+from crackcore.models.catalogue import InstalledModel, known_architecture, read_installed
+from crackcore.models.model_files import load_network, save_model
+from crackcore.progress import Progress, unheard
+from crackcore.training.adapting import SURE
+from crackcore.training.pairs import TrainingPair
+from crackcore.training.recipes import modern
+from crackcore.training.run import train
+from crackcore.training.settings import TrainRequest, TrainSettings
+from crackcore.training.splits import photo_groups
+
+TOLERANCE_PX = 2.0
+SLOWER = 0.3
+"""Share of the recipe's learning rate: the weights are to move, not to start anew."""
+
+
+@dataclass(frozen=True)
+class RetrainRequest:
+    """What to go on from, what to learn, and where the candidate is written.
+
+    corrected : pictures that a person corrected or approved. old : samples of what the model knew, which
+    are mixed in. held_out : digests (sha256) that must check and never train, for example those of an
+    earlier report. `iterations` of the recipe's batch; some 300 take minutes.
+    """
+
+    base: InstalledModel
+    corrected: Sequence[TrainingPair]
+    out: Path
+    name: str = ""
+    old: Sequence[TrainingPair] = ()
+    held_out: frozenset[str] = frozenset()
+    hold_out_share: float = 0.25
+    iterations: int = 300
+    settings: TrainSettings | None = None  # None: the architecture's recipe, slower
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class HoldOutScore:
+    """Pooled at 2 px on the same held-out pictures, each model at its own threshold."""
+
+    before: float
+    after: float
+    pictures: int
+    difference: Difference
+
+
+@dataclass(frozen=True)
+class RetrainReport:
+    """What came out: a candidate at `model.path`, judged on held-out `corrected` pictures.
+
+    `old` is the same for old samples, None when there were none to check: what was forgotten.
+    `better` says that it may replace the old model.
+    """
+
+    model: InstalledModel
+    corrected: HoldOutScore
+    old: HoldOutScore | None
+    better: bool
+    held_out: frozenset[str]
+    seconds: float
+
+    def install(self, path: Path, *, insist: bool = False) -> InstalledModel:
+        """Copy the candidate to where models are found, beside the old one.
+
+        Raises InputRefused when it is not known to be better and nobody insists, or when there is a
+        file already; FileProblem when it cannot be written.
+        """
+        if not self.better and not insist:
+            raise InputRefused(
+                path, "the retrained model is not known to be better.", hint="Correct more, or insist."
+            )
+        if path.exists():
+            raise InputRefused(path, "there is a model of this name already.", hint="Choose another name.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        storage.write_durably(path, self.model.path.read_bytes())
+        return read_installed(path)
+
+
+def trained_on(model: InstalledModel) -> frozenset[str]:
+    """Digests of the pictures that a model says it was adapted or retrained on."""
+    rows = (row.get("sha256", ()) for row in model.spec.training_data)
+    return frozenset(str(digest) for row in rows if isinstance(row, list | tuple) for digest in row)
+
+
+def fixed_hold_out(
+    pairs: Sequence[TrainingPair],
+    share: float,
+    *,
+    always: frozenset[str] = frozenset(),
+    never: frozenset[str] = frozenset(),
+    seed: int = 0,
+) -> frozenset[str]:
+    """Digests of the pictures that check: whole photos, chosen by a hash of the photo's own digests.
+
+    A photo's side does not depend on which other pictures there are. `always` takes its whole photo
+    along, and `never` wins. When the hash chooses none of several photos, the one nearest to being
+    chosen is; when it leaves none to learn from, the one farthest from it learns.
+    """
+    groups = photo_groups(
+        [p.pixels for p in pairs],
+        [p.stem for p in pairs],
+        sets=[p.set_name for p in pairs],
+        names=[p.group for p in pairs],
+    )
+    members: dict[int, set[str]] = {}
+    for pair, group in zip(pairs, groups, strict=True):
+        members.setdefault(group, set()).add(pair.sha256)
+    free = [m for m in members.values() if not m & never]
+    lots = {min(m): _lot(min(m), seed) for m in free}
+    chosen = [m for m in free if lots[min(m)] < share or m & always]
+    if not chosen and len(members) > 1 and free:
+        chosen = [min(free, key=lambda m: lots[min(m)])]
+    if len(chosen) == len(members) and len(chosen) > 1:
+        chosen.remove(max(chosen, key=lambda m: (not m & always, lots[min(m)])))
+    return frozenset(digest for m in chosen for digest in m)
+
+
+def retrain(request: RetrainRequest, progress: Progress = unheard) -> RetrainReport:
+    """Train, then compare with the model it started from on pictures that neither has learned.
+
+    Raises InputRefused when there are too few photos to hold one out or `out` is there already, and
+    all that `run.train` raises; Cancelled leaves the best weights so far at `out`.
+    """
+    base = request.base
+    if request.out.exists():
+        raise InputRefused(request.out, "there is a file of this name already.", hint="Choose another name.")
+    known = trained_on(base)
+    rule = {"always": request.held_out, "never": known, "seed": request.seed}
+    held = fixed_hold_out(request.corrected, request.hold_out_share, **rule)
+    if not held or all(p.sha256 in held for p in request.corrected):
+        raise InputRefused(
+            request.out,
+            "too few corrected photos: some must be learned and another, not learned before, must check.",
+            hint="Correct more pictures.",
+        )
+    held |= fixed_hold_out(request.old, request.hold_out_share, **rule) if request.old else frozenset()
+    pairs = [_named(p) for p in (*request.corrected, *request.old)]
+    facts, arguments = known_architecture(base.spec.architecture)
+    settings = request.settings or gentler(modern(facts.name), request.iterations, request.seed)
+    trained = train(
+        TrainRequest(
+            pairs=pairs,
+            out=request.out,
+            name=request.name or request.out.stem,
+            architecture=facts.name,
+            arguments={**arguments, **base.spec.arguments},
+            preprocessing=base.spec.preprocessing,
+            settings=settings,
+            held_out_stems=frozenset(p.stem for p in pairs if p.sha256 in held),
+            licence=base.spec.licence,
+            summary=base.spec.summary,
+            start_from=base,
+            device=request.device,
+            input_scale=base.spec.preprocessing.input_scale,
+        ),
+        progress,
+    )
+    corrected = _compared(base, trained.model, [p for p in request.corrected if p.sha256 in held])
+    old = [p for p in request.old if p.sha256 in held and p.kind != "weak"]
+    forgotten = _compared(base, trained.model, old) if old else None
+    estimate = corrected.difference
+    better = estimate.difference.estimate > 0 and estimate.second_better >= SURE
+    learned = sorted(p.sha256 for p in request.corrected if p.sha256 not in held)
+    model = _described(request, trained.model, corrected, forgotten, better, learned)
+    return RetrainReport(model, corrected, forgotten, better, held, trained.seconds)
+
+
+def gentler(recipe: TrainSettings, iterations: int, seed: int = 0) -> TrainSettings:
+    """A recipe for going on: a lower rate, a shorter memory of the running mean, four checks."""
+    return replace(
+        recipe,
+        iterations=iterations,
+        learning_rate=SLOWER * recipe.learning_rate,
+        floor=min(recipe.floor, 0.1 * SLOWER * recipe.learning_rate),
+        warm_up=min(20, iterations // 5),
+        average=min(recipe.average, 1 - 3 / max(10, iterations)),
+        validate_every=max(1, iterations // 4),
+        hold_out_share=0.0,
+        seed=seed,
+    )
+
+
+def _lot(digest: str, seed: int) -> float:
+    """A number 0..1 that a photo keeps for ever."""
+    return int(hashlib.sha256(f"{seed}:{digest}".encode()).hexdigest()[:12], 16) / 16**12
+
+
+def _named(pair: TrainingPair) -> TrainingPair:
+    """With a stem that is no other picture's: held out is by stem."""
+    return replace(pair, stem=f"{pair.stem}-{pair.sha256[:16]}")
+
+
+def _counts(model: InstalledModel, pairs: Sequence[TrainingPair]) -> list[SweepCounts]:
+    predictor = Predictor(load_network(model), model.spec)
+    settings = PredictSettings(precision="float32")
+    return [sweep(predictor.predict(p.pixels, settings).score, p.mask, TOLERANCE_PX) for p in pairs]
+
+
+def _compared(before: InstalledModel, after: InstalledModel, pairs: Sequence[TrainingPair]) -> HoldOutScore:
+    first, second = _counts(before, pairs), _counts(after, pairs)
+    steps = score_step(before.spec.threshold), score_step(after.spec.threshold)
+    return HoldOutScore(
+        pooled(first).f1(steps[0]),
+        pooled(second).f1(steps[1]),
+        len(pairs),
+        pooled_difference(first, second, "f1", thresholds=steps),
+    )
+
+
+def _described(
+    request: RetrainRequest,
+    model: InstalledModel,
+    corrected: HoldOutScore,
+    old: HoldOutScore | None,
+    better: bool,
+    learned: list[str],
+) -> InstalledModel:
+    """The same weights with what they were made from."""
+    base = request.base
+    made: dict[str, Any] = {
+        "base_model": base.name,
+        "base_sha256": base.sha256,
+        "made_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "checked_on": corrected.pictures,
+        "f1_2px_before": round(corrected.before, 4),
+        "f1_2px_after": round(corrected.after, 4),
+        "old_f1_2px_before": None if old is None else round(old.before, 4),
+        "old_f1_2px_after": None if old is None else round(old.after, 4),
+        "better": better,
+    }
+    row = {"set": "corrected pictures", "kind": "retrained", "trained_on": len(learned), "sha256": learned}
+    spec = replace(
+        model.spec,
+        tile_px=base.spec.tile_px,
+        overlap_px=base.spec.overlap_px,
+        multiple_px=base.spec.multiple_px,
+        minimum_px=base.spec.minimum_px,
+        refinement=base.spec.refinement,
+        source=f"retrained from {base.name} ({base.sha256[:12]}) with crackscope {__version__}",
+        source_sha256=base.spec.source_sha256,
+        training_data=(*base.spec.training_data, row),
+        scores={**model.spec.scores, "retrained": made},
+    )
+    return save_model(model.path, load_network(model), spec)
