@@ -309,3 +309,11 @@ def test_a_mask_of_another_size_is_refused_not_stretched(tmp_path: Path) -> None
     found = read_dataset(tmp_path)
     with pytest.raises(InputRefused, match="48 x 32 px, the picture 32 x 48 px; it looks rotated"):
         read_sample(found.pairs[0], mask_rule(found))
+
+
+def test_the_page_names_every_kind() -> None:
+    import crackcore.datasets as room
+
+    page = (Path(room.__file__).parent / "LAYOUTS.md").read_text(encoding="utf-8")
+    table = page.partition("## ")[0]
+    assert [kind for kind in room.KINDS if f"`{kind}`" not in table] == []
