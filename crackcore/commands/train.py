@@ -127,6 +127,7 @@ def run(options: argparse.Namespace) -> int:
     from crackcore.training.pairs import Kind, TrainingPair, read_pairs
     from crackcore.training.recipes import recipe
     from crackcore.training.run import TrainRequest, limit_opencv_threads, train
+    from crackcore.training.workers import place
 
     if not options.out.endswith(".safetensors"):
         say("The model file's name must end in .safetensors.")
@@ -195,6 +196,8 @@ def run(options: argparse.Namespace) -> int:
     )
     with terminal_progress("Training") as progress:
         report = train(request, progress)
+    if not place().is_first:  # of several processes one speaks
+        return 0
     if options.json:
         print_json(
             {

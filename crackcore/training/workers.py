@@ -64,14 +64,21 @@ class Workers:
         return told[0]
 
 
+def place() -> Workers:
+    """Which process torchrun made this one; the only one where it did not start it."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        return Workers()
+    return Workers(int(os.environ["RANK"]), count, int(os.environ.get("LOCAL_RANK", "0")))
+
+
 @contextmanager
 def joined(device: Device) -> Iterator[Workers]:
     """This process among those that torchrun started; alone where it did not."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        yield Workers()
+    workers = place()
+    if workers.count == 1:
+        yield workers
         return
-    workers = Workers(int(os.environ["RANK"]), count, int(os.environ.get("LOCAL_RANK", "0")))
     if device.kind == "cuda":
         torch.cuda.set_device(workers.local)
     distributed.init_process_group("nccl" if device.kind == "cuda" else "gloo", timeout=_PATIENCE)
