@@ -159,7 +159,9 @@ def table(read: FoldersRead, scores: SetScores, threshold: float) -> list[str]:
     pictures = "1 picture" if len(scores.pictures) == 1 else f"{len(scores.pictures)} pictures"
     level = round(100 * next(iter(scores.ods_interval.values())).level)
     lines = [f"{pictures}. In brackets: where {level} of 100 draws of such pictures would lie.", ""]
-    rows = [("tolerance", f"F1 at {threshold:g}", "best F1 (ODS)", "at", "precision", "recall", "OIS", "AP")]
+    rows: list[tuple[str, ...]] = [
+        ("tolerance", f"F1 at {threshold:g}", "best F1 (ODS)", "at", "precision", "recall", "OIS", "AP")
+    ]
     for t, ods in scores.ods.items():
         rows.append(
             (

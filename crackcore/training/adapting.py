@@ -185,7 +185,7 @@ class Adapter:
                 if not any(p.crack for p in learn):
                     learn = list(pictures)  # the only crack would be held out: rather optimistic than blind
                 weights = self._fit(learn, strength)
-                for i in np.flatnonzero(fold):
+                for i in np.flatnonzero(fold).tolist():
                     counts[i] = self._counted(pictures[i], weights)
             progress(number * (len(folds) + 1) + len(folds), work, "Learning")
             whole = self._fit(pictures, strength)

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,16 +150,21 @@ def retrain(request: RetrainRequest, progress: Progress = unheard) -> RetrainRep
     base = request.base
     if request.out.exists():
         raise InputRefused(request.out, "there is a file of this name already.", hint="Choose another name.")
-    known = trained_on(base)
-    rule = {"always": request.held_out, "never": known, "seed": request.seed}
-    held = fixed_hold_out(request.corrected, request.hold_out_share, **rule)
+    choose = partial(
+        fixed_hold_out,
+        share=request.hold_out_share,
+        always=request.held_out,
+        never=trained_on(base),
+        seed=request.seed,
+    )
+    held = choose(request.corrected)
     if not held or all(p.sha256 in held for p in request.corrected):
         raise InputRefused(
             request.out,
             "too few corrected photos: some must be learned and another, not learned before, must check.",
             hint="Correct more pictures.",
         )
-    held |= fixed_hold_out(request.old, request.hold_out_share, **rule) if request.old else frozenset()
+    held |= choose(request.old) if request.old else frozenset()
     pairs = [_named(p) for p in (*request.corrected, *request.old)]
     facts, arguments = known_architecture(base.spec.architecture)
     settings = request.settings or gentler(modern(facts.name), request.iterations, request.seed)
