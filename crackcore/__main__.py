@@ -19,6 +19,8 @@ COMMANDS = {
     "export": "write masks, tables or training sets of a project",
     "evaluate": "score predictions in a folder against truth in another",
     "dataset": "look at a data set, or find what leaks between two",
+    "adapt": "fit a model to corrected pictures in seconds",
+    "retrain": "go on training a model on corrected pictures",
     "train": "train a model on photographs with masks",
     "recipes": "list how each network is trained, as published and here",
 }

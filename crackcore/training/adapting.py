@@ -45,6 +45,9 @@ from crackcore.training.splits import photo_groups
 SURE = 0.8
 """Share of bootstrap draws in which the adapted model must be better before it is called better."""
 
+WORTH_THE_TIME = 0.01
+"""F1 that looking at an enlarged picture must gain before it is chosen."""
+
 
 @dataclass(frozen=True)
 class AdaptSettings:
@@ -52,14 +55,16 @@ class AdaptSettings:
 
     `points` are the pixels per picture of each kind (crack, sound near it, taken for crack, other
     sound); a fit takes `most_points` of all. Of large pictures `windows` tiles are kept, those with
-    most crack and one without.
+    most crack and one without. `enlargements` are tried, of what the model looks at now: 2 finds thinner
+    cracks, but seeing and predicting take some three times as long.
     """
 
     tolerance_px: float = 2.0
-    strengths: tuple[float, ...] = (3e-1, 1e-1, 3e-2, 1e-2)
+    strengths: tuple[float, ...] = (1e-1, 1e-2, 1e-3)
     points: tuple[int, int, int, int] = (400, 250, 250, 200)
     crack_weight: float = 2.0
     most_points: int = 20_000
+    enlargements: tuple[float, ...] = (1.0,)
     windows: int = 4
     folds: int = 5
     seed: int = 0
@@ -81,8 +86,9 @@ class Adapted:
     """A model that was adapted, not saved yet.
 
     `before` and `after` are on the same pictures, `after` by cross-validation. `better` is None when
-    nothing could be held out (corrected pictures of one photo only). `strength` is None when only
-    the threshold moved. `steps` tells how long each step took, in seconds.
+    nothing could be held out (corrected pictures of one photo only). `strength` is None when the last
+    layer stays and only the threshold moved, `enlarged` by how much more the picture is enlarged than
+    before. `steps` tells how long each step took, in seconds.
     """
 
     spec: ModelSpec
@@ -92,6 +98,7 @@ class Adapted:
     difference: Difference | None
     better: bool | None
     strength: float | None
+    enlarged: float
     pictures: int
     photos: int
     steps: dict[str, float]
@@ -128,7 +135,10 @@ class Adapter:
         """Raises ModelProblem for a bad file or a network whose last layer is not known."""
         self.model, self.settings = model, settings
         self._network = load_network(model)
-        self._last = LastLayer(self._network, model.spec)
+        self._last = {1.0: LastLayer(self._network, model.spec)}
+        for factor in settings.enlargements:
+            if factor not in self._last:
+                self._last[factor] = LastLayer(self._network, _enlarged(model.spec, factor))
         self._threads = threads
         self._pictures: dict[str, _Picture] = {}
         self._seeing = 0.0
@@ -137,7 +147,8 @@ class Adapter:
         return len(self._pictures)
 
     def add(self, pair: TrainingPair) -> None:
-        """Take in a corrected picture, or its newer correction (same digest); about 0.2 s per 0.25 MP.
+        """Take in a corrected picture, or its newer correction (same digest); about 0.2 s per 0.25 MP,
+        and four times that for an enlargement of 2.
 
         Raises InputRefused when nothing of it is decided.
         """
@@ -175,29 +186,37 @@ class Adapter:
         )
         folds = _folds(groups, s.folds)
         grouped = time.perf_counter()
-        work = len(s.strengths) * (len(folds) + 1)
-        choices: list[_Choice] = [_Choice(None, [p.before for p in pictures], None)]
-        for number, strength in enumerate(s.strengths):
-            counts: list[SweepCounts | None] = [None] * len(pictures)
-            for at, fold in enumerate(folds):
-                progress(number * (len(folds) + 1) + at, work, "Trying")
-                learn = [p for p, out in zip(pictures, fold, strict=True) if not out]
-                if not any(p.crack for p in learn):
-                    learn = list(pictures)  # the only crack would be held out: rather optimistic than blind
-                weights = self._fit(learn, strength)
-                for i in np.flatnonzero(fold).tolist():
-                    counts[i] = self._counted(pictures[i], weights)
-            progress(number * (len(folds) + 1) + len(folds), work, "Learning")
-            whole = self._fit(pictures, strength)
-            held = [
-                c if c is not None else self._counted(p, whole) for c, p in zip(counts, pictures, strict=True)
-            ]
-            choices.append(_Choice(strength, held, whole))
-        progress(work, work)
-        chosen = max(choices, key=lambda choice: choice.best)
-        return self._answer(
-            pictures, len(set(groups.tolist())), chosen, bool(folds), grouped - started, started
-        )
+        rounds = len(s.enlargements) * len(s.strengths)
+        choices: list[_Choice] = []
+        for factor in s.enlargements:
+            choices.append(_Choice(factor, None, [p.sights[factor].counts for p in pictures], None))
+            for strength in s.strengths:
+                number = len(choices) - len(choices) // (len(s.strengths) + 1) - 1
+                progress(number, rounds, "Learning")
+                choices.append(self._tried(pictures, folds, factor, strength))
+        progress(rounds, rounds)
+        # nothing held out, nothing to choose by: the last layer that moves least
+        chosen = max(choices, key=lambda choice: choice.worth) if folds else choices[1]
+        steps = {"see": self._seeing, "compare photos": grouped - started}
+        steps["learn and check"] = time.perf_counter() - grouped
+        return self._answer(pictures, len(set(groups.tolist())), chosen, bool(folds), steps)
+
+    def _tried(
+        self, pictures: Sequence[_Picture], folds: Sequence[NDArray[np.bool_]], factor: float, strength: float
+    ) -> _Choice:
+        """Each picture scored by a last layer that never saw it; and one from all, to be used."""
+        whole = self._fit(pictures, factor, strength)
+        if not folds:
+            return _Choice(factor, strength, [self._counted(p, factor, whole) for p in pictures], whole)
+        counts = [p.sights[factor].counts for p in pictures]
+        for fold in folds:
+            learn = [p for p, out in zip(pictures, fold, strict=True) if not out]
+            if not any(p.crack for p in learn):
+                continue  # the only crack is held out: nothing is learned for that picture
+            weights = self._fit(learn, factor, strength)
+            for i in np.flatnonzero(fold).tolist():
+                counts[i] = self._counted(pictures[i], factor, weights)
+        return _Choice(factor, strength, counts, whole)
 
     def _answer(
         self,
@@ -205,8 +224,7 @@ class Adapter:
         photos: int,
         chosen: _Choice,
         judged: bool,
-        grouping: float,
-        started: float,
+        steps: dict[str, float],
     ) -> Adapted:
         own = _step(self.model.spec.threshold)
         base = [p.before for p in pictures]
@@ -219,12 +237,20 @@ class Adapter:
             better = difference.difference.estimate > 0 and difference.second_better >= SURE
         network = deepcopy(self._network)
         if chosen.weights is not None:
-            self._last.put(network, chosen.weights)
-        spent = time.perf_counter() - started
-        steps = {"see": self._seeing, "compare photos": grouping, "learn and check": spent - grouping}
-        spec = self._spec(pictures, before, after, chosen.strength, better)
+            self._last[chosen.factor].put(network, chosen.weights)
+        spec = self._spec(pictures, before, after, chosen, better)
         return Adapted(
-            spec, network, before, after, difference, better, chosen.strength, len(pictures), photos, steps
+            spec,
+            network,
+            before,
+            after,
+            difference,
+            better,
+            chosen.strength,
+            chosen.factor,
+            len(pictures),
+            photos,
+            steps,
         )
 
     def _spec(
@@ -232,10 +258,10 @@ class Adapter:
         pictures: Sequence[_Picture],
         before: Score,
         after: Score,
-        strength: float | None,
+        chosen: _Choice,
         better: bool | None,
     ) -> ModelSpec:
-        base = self.model.spec
+        base = _enlarged(self.model.spec, chosen.factor)
         at = f"f1_{self.settings.tolerance_px:g}px"
         made: dict[str, Any] = {
             "base_model": base.name,
@@ -244,7 +270,8 @@ class Adapter:
             "pictures": len(pictures),
             f"{at}_before": round(before.f1, 4),
             f"{at}_after": round(after.f1, 4),
-            "strength": strength,
+            "strength": chosen.strength,
+            "enlarged": chosen.factor,
             "better": better,
         }
         row = {
@@ -263,33 +290,37 @@ class Adapter:
         )
 
     def _seen(self, pair: TrainingPair) -> _Picture:
+        return _Picture(pair, {factor: self._sight(pair, last) for factor, last in self._last.items()})
+
+    def _sight(self, pair: TrainingPair, last: LastLayer) -> _Sight:
         s, tile = self.settings, self.model.spec.tile_px
         rng = np.random.default_rng([s.seed, int(pair.sha256[:8] or "0", 16)])
-        old = self._last.weights
+        old = last.weights
         parts: list[_Part] = []
         learned: list[Points] = []
-        before = SweepCounts.nothing(s.tolerance_px)
+        counts = SweepCounts.nothing(s.tolerance_px)
         for box in windows(pair.mask, tile, s.windows):
             mask = np.ascontiguousarray(pair.mask[box.slices])
-            kept = self._last.keep(np.ascontiguousarray(pair.pixels[box.slices]))
+            kept = last.keep(np.ascontiguousarray(pair.pixels[box.slices]))
             at, truth, weight = points(mask, kept.score, s.points, rng)
             parts.append(_Part(kept, mask))
-            learned.append(Points.of(self._last.rows(kept, at), truth, weight, old.weight.numpy(), old.bias))
-            before = before + sweep(self._last.score_map(kept, old), mask, s.tolerance_px)
-        return _Picture(pair, parts, joined(learned).sharing_one(), replace(before, images=1))
+            learned.append(Points.of(last.rows(kept, at), truth, weight, old.weight.numpy(), old.bias))
+            counts = counts + sweep(last.score_map(kept, old), mask, s.tolerance_px)
+        return _Sight(parts, joined(learned).sharing_one(), replace(counts, images=1))
 
-    def _fit(self, pictures: Sequence[_Picture], strength: float) -> Weights:
-        s, old = self.settings, self._last.weights
-        together = joined([p.points for p in pictures]).with_crack_weighing(s.crack_weight)
+    def _fit(self, pictures: Sequence[_Picture], factor: float, strength: float) -> Weights:
+        s, last = self.settings, self._last[factor]
+        old = last.weights
+        together = joined([p.sights[factor].points for p in pictures]).with_crack_weighing(s.crack_weight)
         together = together.thinned(s.most_points, s.seed)
-        change, shift = fitted(together, strength, with_bias=self._last.has_bias)
+        change, shift = fitted(together, strength, with_bias=last.has_bias)
         weight = old.weight + torch.from_numpy(change).view_as(old.weight)
         return Weights(weight, old.bias + shift)
 
-    def _counted(self, picture: _Picture, weights: Weights) -> SweepCounts:
+    def _counted(self, picture: _Picture, factor: float, weights: Weights) -> SweepCounts:
         total = SweepCounts.nothing(self.settings.tolerance_px)
-        for part in picture.parts:
-            score = self._last.score_map(part.kept, weights)
+        for part in picture.sights[factor].parts:
+            score = self._last[factor].score_map(part.kept, weights)
             total = total + sweep(score, part.mask, self.settings.tolerance_px)
         return replace(total, images=1)
 
@@ -301,11 +332,22 @@ class _Part:
 
 
 @dataclass(frozen=True, eq=False)
-class _Picture:
-    pair: TrainingPair
+class _Sight:
+    """A picture at one enlargement: what is kept, what is learned from, and the old model's counts."""
+
     parts: list[_Part]
     points: Points
-    before: SweepCounts
+    counts: SweepCounts
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    pair: TrainingPair
+    sights: dict[float, _Sight]
+
+    @property
+    def before(self) -> SweepCounts:
+        return self.sights[1.0].counts
 
     @property
     def crack(self) -> bool:
@@ -314,15 +356,17 @@ class _Picture:
 
 @dataclass(frozen=True, eq=False)
 class _Choice:
-    """A strength, the counts of each picture by cross-validation, and the weights from all pictures."""
+    """Enlargement and strength, counts of each picture by cross-validation, weights from all pictures."""
 
+    factor: float
     strength: float | None
     counts: list[SweepCounts]
     weights: Weights | None
 
     @property
-    def best(self) -> float:
-        return pooled(self.counts).best().f1
+    def worth(self) -> float:
+        """The best F1, less what a slower model must gain."""
+        return pooled(self.counts).best().f1 - (WORTH_THE_TIME if self.factor > 1 else 0.0)
 
 
 def windows(mask: ClassMask, tile_px: int, count: int) -> list[Box]:
@@ -355,6 +399,11 @@ def _folds(groups: NDArray[np.int64], most: int) -> list[NDArray[np.bool_]]:
 def _score(counts: Sequence[SweepCounts], step: int) -> Score:
     total = pooled(counts)
     return Score(total.f1(step), total.precision(step), total.recall(step), step, total.best().f1)
+
+
+def _enlarged(spec: ModelSpec, factor: float) -> ModelSpec:
+    before = spec.preprocessing
+    return replace(spec, preprocessing=replace(before, input_scale=factor * before.input_scale))
 
 
 def _step(share: float) -> int:

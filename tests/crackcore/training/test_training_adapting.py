@@ -187,6 +187,24 @@ def test_one_photo_is_no_proof(base: InstalledModel, tmp_path: Path) -> None:
     assert adapted.save(tmp_path / "one.safetensors", insist=True).spec.scores["adapted"]["better"] is None
 
 
+def test_enlarging_is_chosen_only_where_it_pays(base: InstalledModel) -> None:
+    both = Adapter(base, replace(QUICK, enlargements=(1.0, 2.0)))
+    for number in range(4):
+        both.add(corrected(number))
+    heard: list[tuple[float, float]] = []
+    adapted = both.adapt(lambda done, total, note="": heard.append((done, total)))
+    assert heard == [(0, 2), (1, 2), (2, 2)]
+    assert adapted.enlarged in (1.0, 2.0)
+    assert adapted.spec.preprocessing.input_scale == adapted.enlarged
+    alone = Adapter(base, QUICK)
+    for number in range(4):
+        alone.add(corrected(number))
+    if adapted.enlarged == 1.0:
+        assert adapted.after == alone.adapt().after
+    else:
+        assert adapted.after.best_f1 > alone.adapt().after.best_f1
+
+
 def test_a_picture_counts_as_it_was_corrected_last(base: InstalledModel) -> None:
     one = Adapter(base, QUICK)
     pair = corrected(1)
