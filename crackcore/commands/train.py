@@ -40,7 +40,7 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("--out", required=True, metavar="FILE", help="model file to write (.safetensors)")
     parser.add_argument("--name", help="name of the model; else that of the file")
-    parser.add_argument("--architecture", default="cgnet_m3n21")
+    parser.add_argument("--architecture", help="else that of --start-from, else cgnet_m3n21")
     parser.add_argument(
         "--recipe",
         default="modern",
@@ -56,7 +56,7 @@ def add(subparsers: Any) -> None:
         "--accumulate", type=int, default=1, metavar="N", help="work on a batch in N parts, for less memory"
     )
     parser.add_argument(
-        "--width", type=float, default=1.0, help="share of the published channels, for networks that know it"
+        "--width", type=float, default=None, help="share of the published channels, for networks that know it"
     )
     parser.add_argument("--mixed", action="store_true", help="forward passes in bfloat16, on a CPU too")
     parser.add_argument("--start-from", metavar="MODEL", help="installed model or file to go on from")
@@ -163,8 +163,14 @@ def run(options: argparse.Namespace) -> int:
             refused += [{"set": Path(folder).name, "file": f, "reason": r} for f, r in found.refused]
     for row in refused:
         say(f"{row['set']}/{row['file']}: {row['reason']}")
-    architecture, arguments = known_architecture(options.architecture)
-    if options.width != 1.0:
+    begun = find_model(options.start_from) if options.start_from else None
+    architecture, arguments = known_architecture(
+        options.architecture or (begun.spec.architecture if begun else "cgnet_m3n21")
+    )
+    goes_on = begun is not None and begun.spec.architecture == architecture.name
+    if begun is not None and goes_on:
+        arguments |= begun.spec.arguments
+    if options.width is not None:
         if not architecture.has_width:
             say(f"{architecture.name} has no width to choose.")
             return 2
@@ -176,7 +182,7 @@ def run(options: argparse.Namespace) -> int:
         name=options.name or Path(options.out).stem,
         architecture=architecture.name,
         arguments=arguments,
-        preprocessing=chosen.preprocessing,
+        preprocessing=begun.spec.preprocessing if begun and goes_on else chosen.preprocessing,
         settings=_settings(chosen.settings, options),
         name_gaps=gaps,
         held_out_stems=stems,
@@ -187,7 +193,7 @@ def run(options: argparse.Namespace) -> int:
             {"set": name, "terms": terms.get(name, ""), "kind": kind}
             for name, kind in dict.fromkeys((Path(d).name, k) for d, k in folders)
         ),
-        start_from=find_model(options.start_from) if options.start_from else None,
+        start_from=begun,
         device=options.device,
         input_scale=options.input_scale or chosen.input_scale,
         resume=options.resume,

@@ -6,7 +6,7 @@ Masks are uint8 (H, W): 0, 1, 255 undecided; crops are uint8 (crop, crop, 3) and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import cv2
@@ -16,6 +16,7 @@ from numpy.random import Generator
 from crackcore.arrays import UNDECIDED, ClassMask, RgbImage
 from crackcore.training import rotated_crops
 from crackcore.training.augmentation import AugmentSettings
+from crackcore.training.degradation import SIGMA_RANGE_PX, random_kernel
 from crackcore.training.photometric import CGNET_HUE_DEG, blurred_by_chance, distorted, jittered
 
 Crop = tuple[RgbImage, ClassMask]
@@ -175,6 +176,37 @@ class CsbsrCrop:
         return _whole(*_cut(pixels, mask, self.crop_px, rng))
 
 
+@dataclass(frozen=True)
+class DegradedCrop:
+    """Any crop of the modern recipe as a worse camera takes it, with probability `chance`.
+
+    Blurred by an anisotropic Gaussian as CSBSR's low-resolution pictures are (`degradation`), half of
+    them reduced by up to `reduction` and enlarged again, then Gaussian noise. `noise` is the range of
+    its standard deviation in grey levels.
+    """
+
+    crop_px: int = 256
+    base: AugmentSettings = AugmentSettings(blur=0.0, noise=0.0)
+    chance: float = 0.5
+    sigma_range_px: tuple[float, float] = SIGMA_RANGE_PX
+    reduction: float = 4.0
+    noise: tuple[float, float] = (0.0, 12.0)
+    variants: ClassVar[int] = 1
+
+    def crop(self, pixels: RgbImage, mask: ClassMask, rng: Generator) -> Crop:
+        pixels, mask = replace(self.base, crop_px=self.crop_px).crop(pixels, mask, rng)
+        if rng.random() >= self.chance:
+            return pixels, mask
+        kernel = random_kernel(rng, sigma_range_px=self.sigma_range_px).numpy()
+        values = cv2.filter2D(pixels.astype(np.float32), -1, kernel, borderType=cv2.BORDER_REFLECT_101)
+        if rng.random() < 0.5:
+            side = max(1, round(self.crop_px / rng.uniform(1.0, self.reduction)))
+            small = cv2.resize(values, (side, side), interpolation=cv2.INTER_LINEAR)
+            values = cv2.resize(small, (self.crop_px, self.crop_px), interpolation=cv2.INTER_CUBIC)
+        values = values + rng.normal(0.0, rng.uniform(*self.noise), values.shape)
+        return np.clip(values, 0, 255).round().astype(np.uint8), mask
+
+
 AUGMENTATIONS: dict[str, type] = {
     "modern": AugmentSettings,
     "plain": PlainCrop,
@@ -183,6 +215,7 @@ AUGMENTATIONS: dict[str, type] = {
     "cgnet": CgnetCrop,
     "cssr": CssrCrop,
     "csbsr": CsbsrCrop,
+    "degraded": DegradedCrop,
 }
 
 

@@ -7,7 +7,7 @@ share of the boundary loss, CSBSR's phases) as a function of the iteration.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from crackcore.errors import TrainingStopped
 from crackcore.models.catalogue import known_architecture
 from crackcore.training.criteria import START, Criterion, ModernCriterion, Moment
-from crackcore.training.degradation import BlurAndNoise, reduced
+from crackcore.training.degradation import SIGMA_RANGE_PX, BlurAndNoise, reduced
 from crackcore.training.losses import (
     blind_enlargement_loss,
     crack_loss,
@@ -140,7 +140,8 @@ class CsbsrCriterion:
     weights: tuple[float, float, float] = CSBSR_WEIGHTS
     failure_amplitude: float = 0.0
     phases: tuple[int, int, int] = CSBSR_PHASES
-    degradation: BlurAndNoise = field(default_factory=BlurAndNoise)
+    sigma_range_px: tuple[float, float] = SIGMA_RANGE_PX
+    noise: tuple[float, float] = (0.0, 0.0)  # the released set-up adds none
 
     def phase(self, moment: Moment) -> int:
         """1 to 4."""
@@ -158,7 +159,7 @@ class CsbsrCriterion:
     def __call__(
         self, network: nn.Module, pictures: Tensor, labels: Tensor, moment: Moment = START
     ) -> Tensor:
-        lr, kernels = self.degradation(pictures, moment.generator())
+        lr, kernels = BlurAndNoise(self.sigma_range_px, self.noise)(pictures, moment.generator())
         phase = self.phase(moment)
         if phase == 4:
             return csbsr_joint_loss(

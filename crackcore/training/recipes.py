@@ -56,8 +56,9 @@ _PLAIN: dict[str, Any] = {"average": 0.0, "clip_norm": 0.0, "crack_free_share": 
 """What none of the published codes does: running means of weights, clipped gradients, sound pictures
 drawn for themselves."""
 
+_DRAWN = "pictures are drawn with replacement; a pass is as many draws as there are pictures"
 _CHOICE = "checked and chosen by F1 at 2 px on held-out pictures, every 250 iterations"
-_CHOSEN = (_CHOICE,)
+_CHOSEN = (_CHOICE, _DRAWN)
 
 PUBLISHED: dict[str, Recipe] = {
     "deepcrack_tip": Recipe(
@@ -78,7 +79,7 @@ PUBLISHED: dict[str, Recipe] = {
         "qinnzou/DeepCrack, released code",
         data="CrackTree260 in 35,100 forms (9 rotations, 3 mirrorings, 5 crops)",
         differs=(
-            _CHOICE,
+            *_CHOSEN,
             "the rotated forms are drawn at random, not stored; their geometry is ours (rotated_crops)",
             "the configured learning-rate decay is left out, as the released code leaves it out",
         ),
@@ -103,7 +104,7 @@ PUBLISHED: dict[str, Recipe] = {
         "Zou et al., IEEE TIP 28(3), 2019",
         data="CrackTree260 in 35,100 forms (9 rotations, 3 mirrorings, 5 crops)",
         differs=(
-            _CHOICE,
+            *_CHOSEN,
             "errors are summed over a picture, which a rate of 1e-5 takes for granted",
             "the rotated forms are drawn at random, not stored; their geometry is ours (rotated_crops)",
         ),
@@ -151,6 +152,7 @@ PUBLISHED: dict[str, Recipe] = {
         starts_from="a Cityscapes checkpoint of CGNet, where one is given with --start-from",
         differs=(
             "checked and chosen by F1 at 2 px on held-out pictures, every 1000 iterations",
+            _DRAWN,
             "batch norm of one process, not of several GPUs",
         ),
         input_scale=2.0,
@@ -192,7 +194,7 @@ PUBLISHED: dict[str, Recipe] = {
         data="khanhha's set, 95 % of its training pictures",
         starts_from="ResNet-34 trained on ImageNet, where its file is there",
         differs=(
-            _CHOICE,
+            *_CHOSEN,
             "the length of this training was not read at its source; that of CSSR is taken",
         ),
     ),
@@ -213,7 +215,7 @@ PUBLISHED: dict[str, Recipe] = {
         "Yuki-11/CSSR, final configuration",
         data="khanhha's set, 95 % of its training pictures",
         starts_from="DBPN trained before, with --start-from; VGG-16 trained on ImageNet",
-        differs=(_CHOICE, "masks are cut at half; there, grey edges of JPEG masks enter as part crack"),
+        differs=(*_CHOSEN, "masks are cut at half; there, grey edges of JPEG masks enter as part crack"),
     ),
     "csbsr": Recipe(
         "csbsr",
@@ -236,6 +238,7 @@ PUBLISHED: dict[str, Recipe] = {
         differs=(
             "checked and chosen by F1 at 2 px on held-out pictures, every 5000 iterations",
             "masks are cut at half; there, grey edges of JPEG masks enter as part crack",
+            _DRAWN,
             "checked on pictures that are reduced bilinearly, without blur",
         ),
     ),

@@ -28,12 +28,10 @@ from crackcore.errors import InputRefused, TrainingStopped
 from crackcore.models import devices
 from crackcore.models.catalogue import (
     InstalledModel,
-    create_network,
     known_architecture,
     read_installed,
 )
-from crackcore.models.model_files import load_network, save_model
-from crackcore.models.starts import load_start
+from crackcore.models.model_files import save_model
 from crackcore.progress import Progress, unheard
 from crackcore.training.batches import Batch, batch_of, limit_opencv_threads, normalised
 from crackcore.training.checking import TOLERANCES_PX, evaluate_network, ranking, reduced_picture
@@ -50,7 +48,7 @@ from crackcore.training.pairs import TrainingPair, read_pairs
 from crackcore.training.published_criteria import create_criterion
 from crackcore.training.settings import TrainReport, TrainRequest, TrainSettings, TrainSource
 from crackcore.training.splits import hold_out, photo_groups
-from crackcore.training.starting import STARTS
+from crackcore.training.starting import begun
 from crackcore.training.training_log import Hear, TrainingLog, log_lines, nobody, picture_rows
 from crackcore.training.workers import Workers, joined, spread, unsent
 
@@ -169,7 +167,13 @@ class _Training:
         self.settings = request.settings.for_set(len(self.learn))
         workers.share(self.settings.batch, self.settings.accumulate)
         torch.manual_seed(self.settings.seed)
-        network = _fresh(request) if request.start_from is None else load_network(request.start_from)
+        network = begun(
+            request.architecture,
+            request.arguments,
+            start=self.settings.start,
+            model=request.start_from,
+            imagenet_weights=request.imagenet_weights,
+        )
         self.network = network.to(device.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = deepcopy(self.network)
         self.optimiser = _optimiser(self.network, self.settings)
@@ -298,6 +302,8 @@ class _Training:
 
     def _not_a_number(self, i: int) -> None:
         self.log.write("not a number", iteration=i)
+        if self.best.model is None and i > 0:
+            self._check(i)  # the weights before this step are good
         kept = " The best model so far was kept." if self.best.model else ""
         raise TrainingStopped(f"The training error stopped being a number at step {i}.{kept}")
 
@@ -418,13 +424,6 @@ def _is_finished(request: TrainRequest) -> bool:
     if not lines or lines[-1].get("event") != "end" or not request.out.is_file():
         return False
     return bool(lines[-1].get("sha256") == read_installed(request.out).sha256)
-
-
-def _fresh(request: TrainRequest) -> nn.Module:
-    network: nn.Module = create_network(request.architecture, **request.arguments)
-    STARTS[request.settings.start](network)
-    load_start(network, request.imagenet_weights)
-    return network
 
 
 def _optimiser(network: nn.Module, s: TrainSettings) -> torch.optim.Optimizer:

@@ -1,10 +1,22 @@
-"""How the weights of a network begin that starts from nothing, where a recipe asks for its own way."""
+"""How the weights of a network begin: from nothing, in the way a recipe asks for, or from a model."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from torch import nn
+
+from crackcore.errors import WeightsDoNotFit
+from crackcore.models.catalogue import InstalledModel, create_network, known_architecture
+from crackcore.models.model_files import load_network
+from crackcore.models.starts import load_start
+
+log = logging.getLogger(__name__)
+
+_OTHER_SHARE = 0.1  # of the tensors may have other sizes: a classifier of other classes, no other width
 
 
 def as_built(network: nn.Module) -> None:
@@ -34,3 +46,49 @@ def msra(network: nn.Module) -> None:
 
 
 STARTS: dict[str, Callable[[nn.Module], None]] = {"as built": as_built, "liu": liu, "msra": msra}
+
+
+def begun(
+    architecture: str,
+    arguments: dict[str, Any],
+    *,
+    start: str = "as built",
+    model: InstalledModel | None = None,
+    imagenet_weights: Path | None = None,
+) -> nn.Module:
+    """A network before its first step.
+
+    From `model` where one is given: the same network; or one that was made for other classes, whose
+    last layer then starts anew; or, for a joint network, its enlarging or its searching part alone.
+    Else by `start` (a name of `STARTS`), encoders from ImageNet weights. Raises ModelProblem.
+    """
+    name = known_architecture(architecture)[0].name
+    if model and (model.spec.architecture, model.spec.arguments) == (name, arguments):
+        return load_network(model)
+    network: nn.Module = create_network(name, **arguments)
+    STARTS[start](network)
+    if model is None or model.spec.architecture != name:
+        load_start(network, imagenet_weights)
+    if model is not None:
+        _take_over(network, name, model)
+    return network
+
+
+def _take_over(network: nn.Module, name: str, model: InstalledModel) -> None:
+    """Copy what a model knows into the network, or into the part of it that is the same network."""
+    part: nn.Module | None = network
+    title = name
+    if model.spec.architecture != name:
+        parts = {"dbpn": "sr_model", "kbpn": "sr_model"}
+        part = getattr(network, parts.get(model.spec.architecture, "segmentation_model"), None)
+        title = f"any part of {name}"
+        if not isinstance(part, nn.Module):
+            raise WeightsDoNotFit(f"{model.name} is a {model.spec.architecture}; this trains a {name}.")
+    known, wanted = load_network(model).state_dict(), part.state_dict()
+    fitting = {k: v for k, v in known.items() if k in wanted and v.shape == wanted[k].shape}
+    others = [k for k in wanted if k not in fitting]
+    if known.keys() != wanted.keys() or len(others) > _OTHER_SHARE * len(wanted):
+        raise WeightsDoNotFit(f"{model.name} does not fit {title}: its layers have other sizes.")
+    part.load_state_dict(fitting, strict=False)
+    if others:
+        log.warning("%s has other classes: %s starts anew", model.name, ", ".join(others))

@@ -13,7 +13,14 @@ from crackcore.arrays import ClassMask, RgbImage
 from crackcore.training.augmentation import AugmentSettings
 from crackcore.training.degradation import BlurAndNoise
 from crackcore.training.photometric import blurred_by_chance, distorted, jittered
-from crackcore.training.published_augmentation import AUGMENTATIONS, CgnetCrop, CssrCrop, LiuCrop, TipCrop
+from crackcore.training.published_augmentation import (
+    AUGMENTATIONS,
+    CgnetCrop,
+    CssrCrop,
+    DegradedCrop,
+    LiuCrop,
+    TipCrop,
+)
 from crackcore.training.rotated_crops import all_variants, variant
 
 
@@ -78,6 +85,8 @@ def test_every_augmentation_keeps_picture_and_mask_together(name: str) -> None:
     made = AUGMENTATIONS[name](crop_px=96)
     if name == "modern":
         made = replace(made, invert=0, joint=0, shadow=0)
+    if name == "degraded":
+        made = replace(made, base=replace(made.base, invert=0, joint=0, shadow=0))
     pixels, mask = scene()
     seen = 0
     for seed in range(12):
@@ -185,6 +194,18 @@ def test_tip_forms_are_the_generators_own() -> None:
         assert out.tobytes() in forms
     assert TipCrop().variants == 135
     assert AugmentSettings().variants == 1
+
+
+def test_degraded_crops_are_blurred_and_noisy_as_often_as_asked() -> None:
+    pixels, mask = scene()
+    always, never = DegradedCrop(96, chance=1.0, noise=(8.0, 8.0)), DegradedCrop(96, chance=0.0)
+    for seed in range(8):
+        plain, label = never.crop(pixels, mask, np.random.default_rng(seed))
+        worse, same = always.crop(pixels, mask, np.random.default_rng(seed))
+        base, _ = replace(never.base, crop_px=96).crop(pixels, mask, np.random.default_rng(seed))
+        assert np.array_equal(plain, base)
+        assert np.array_equal(label, same)  # light, not geometry
+        assert 2 < np.abs(worse.astype(float) - plain).mean() < 40
 
 
 def test_blur_and_noise_make_a_small_picture_with_its_kernel() -> None:

@@ -85,6 +85,15 @@ def test_descriptions_are_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "SGD" in capsys.readouterr().out.upper()
 
 
+def test_the_modern_recipe_teaches_csbsr_too() -> None:
+    network = create_network("csbsr", **SMALL["csbsr"]).train()
+    criterion = create_criterion(recipe("csbsr").settings, "csbsr", 2)
+    labels = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    labels[:, 30:34] = 1
+    criterion(network, torch.rand(1, 3, 64, 64), labels).backward()
+    assert all(p.grad is not None for n, p in network.named_parameters() if n.startswith("sr_model.output"))
+
+
 @pytest.mark.parametrize("name", list(SMALL))
 def test_the_published_recipe_makes_steps_that_change_what_learns(name: str) -> None:
     torch.manual_seed(1)

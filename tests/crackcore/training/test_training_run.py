@@ -108,6 +108,24 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_best(
     assert read_installed(out).spec.scores["iteration"] == 4
 
 
+def test_before_the_first_check_the_weights_before_the_bad_step_are_kept(
+    pairs: list[TrainingPair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = published_criteria.crack_loss, []
+
+    def poisoned(*args: object, **kwargs: object) -> torch.Tensor:
+        calls.append(1)
+        loss: torch.Tensor = real(*args, **kwargs)  # type: ignore[arg-type]
+        return loss * float("inf") if len(calls) == 3 else loss
+
+    monkeypatch.setattr(published_criteria, "crack_loss", poisoned)
+    out = tmp_path / "m.safetensors"
+    with pytest.raises(TrainingStopped, match=r"step 2\. The best model so far was kept\."):
+        train(TrainRequest(pairs, out, "m", settings=replace(QUICK, iterations=5)))
+    weights = safetensors.torch.load(out.read_bytes())
+    assert all(torch.isfinite(t).all() for t in weights.values() if t.is_floating_point())
+
+
 def test_cancelling_leaves_the_best_so_far(pairs: list[TrainingPair], tmp_path: Path) -> None:
     def progress(done: int, total: int, note: str = "") -> None:
         if done == 3 and total == 8:
