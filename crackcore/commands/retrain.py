@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--insist", action="store_true", help="install it whatever the hold-out says")
     parser.add_argument("--name", default="", help="name of the new model; else that of the file")
     parser.add_argument("--iterations", type=int, default=300)
+    parser.add_argument("--batch", type=int, default=None, help="else as the recipe says, mostly 8")
+    parser.add_argument("--crop", type=int, default=192, metavar="PX")
     parser.add_argument("--hold-out", type=float, default=0.25, metavar="SHARE")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--seed", type=int, default=0)
@@ -37,12 +40,17 @@ def add(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 better, 1 not known to be better or some pictures were refused, 2 usage."""
-    if not options.out.endswith(".safetensors") or options.iterations < 4:
-        say("The file's name must end in .safetensors, and at least 4 iterations are needed.")
+    if not options.out.endswith(".safetensors"):
+        say("The file's name must end in .safetensors.")
+        return 2
+    if options.iterations < 4 or (options.batch or 2) < 2 or options.crop < 64:
+        say("At least 4 iterations, a batch of 2 and a crop of 64 px are needed.")
         return 2
     from crackcore.models.catalogue import DEFAULT_MODEL, find_model
+    from crackcore.training.augmentation import AugmentSettings
     from crackcore.training.pairs import TrainingPair, read_pairs
-    from crackcore.training.retraining import HoldOutScore, RetrainRequest, retrain
+    from crackcore.training.recipes import modern
+    from crackcore.training.retraining import HoldOutScore, RetrainRequest, gentler, retrain
 
     refused: list[dict[str, str]] = []
 
@@ -56,14 +64,19 @@ def run(options: argparse.Namespace) -> int:
 
     with terminal_progress("Reading") as progress:
         corrected, old = read(options.data), read(options.old)
+    base = find_model(options.model or DEFAULT_MODEL)
+    recipe = modern(base.spec.architecture)
+    recipe = replace(
+        recipe, batch=options.batch or recipe.batch, augment=AugmentSettings(crop_px=options.crop)
+    )
     request = RetrainRequest(
-        find_model(options.model or DEFAULT_MODEL),
+        base,
         corrected,
         Path(options.out),
         name=options.name,
         old=old,
         hold_out_share=options.hold_out,
-        iterations=options.iterations,
+        settings=gentler(recipe, options.iterations, options.seed),
         seed=options.seed,
         device=options.device,
     )
