@@ -160,7 +160,7 @@ def _tensors(network: nn.Module, averaged: nn.Module, optimiser: torch.optim.Opt
         for name, value in optimiser.state.get(parameter, {}).items():
             if isinstance(value, Tensor):
                 tensors[f"optimiser.{number}.{name}"] = value
-    return {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    return {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
 
 
 def _put_back(

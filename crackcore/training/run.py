@@ -106,10 +106,10 @@ def train(
 ) -> TrainReport:
     """Train and return the best model on the hold-out, saved at `request.out`.
 
-    `progress` counts iterations; Cancelled leaves the best model so far on disk. `hear` gets every
-    event as a table that JSON can hold: "start", "step" (iteration, of, loss, rate, seconds, seconds_left),
-    "check" (scores), "checkpoint", "resume", "end". `stop` is asked before every step; once it says
-    yes the training ends with the best weights so far, and its checkpoints stay.
+    `progress` counts pictures while they are prepared, then iterations; Cancelled leaves the best
+    model so far on disk. `hear` gets every event as a table that JSON can hold (TRAINING.md lists
+    them). `stop` is asked before every step; once it says yes the training ends with the best weights
+    so far, and its checkpoints stay.
 
     In several processes (see `workers`) all call this with the same request; all return the report.
 
@@ -155,8 +155,9 @@ class _Training:
         self.started = time.monotonic()
         self.before_s = 0.0  # what the run took that this one goes on from
         self.device, self.workers, self.progress, self.stop = device, workers, progress, stop
-        self.request = request = _with_pictures(request, progress)
-        self.held = split(request)
+        preparing = _preparing(progress, hear if workers.is_first else nobody)
+        self.request = request = _with_pictures(request, preparing)
+        self.held = split(request, preparing)
         sides = list(zip(request.pairs, self.held, strict=True))
         self.learn = [p for p, h in sides if not h]
         self.check = [p for p, h in sides if h and p.kind != "weak"]
@@ -403,6 +404,20 @@ class _Training:
 
     def _seconds(self) -> float:
         return self.before_s + time.monotonic() - self.started
+
+
+def _preparing(progress: Progress, hear: Hear) -> Progress:
+    """Tells both how far reading and splitting is, the listener a few times a second."""
+    said = -1.0
+
+    def report(done: int, total: int, note: str = "") -> None:
+        nonlocal said
+        progress(done, total, note)
+        if time.monotonic() - said > 0.2:
+            said = time.monotonic()
+            hear({"event": "preparing", "done": done, "of": total})
+
+    return report
 
 
 def _with_pictures(request: TrainRequest, progress: Progress) -> TrainRequest:

@@ -76,14 +76,13 @@ def begun(
 
 def _take_over(network: nn.Module, name: str, model: InstalledModel) -> None:
     """Copy what a model knows into the network, or into the part of it that is the same network."""
-    part: nn.Module | None = network
-    title = name
+    part, title = network, name
     if model.spec.architecture != name:
         parts = {"dbpn": "sr_model", "kbpn": "sr_model"}
-        part = getattr(network, parts.get(model.spec.architecture, "segmentation_model"), None)
-        title = f"any part of {name}"
-        if not isinstance(part, nn.Module):
+        found = getattr(network, parts.get(model.spec.architecture, "segmentation_model"), None)
+        if not isinstance(found, nn.Module):
             raise WeightsDoNotFit(f"{model.name} is a {model.spec.architecture}; this trains a {name}.")
+        part, title = found, f"any part of {name}"
     known, wanted = load_network(model).state_dict(), part.state_dict()
     fitting = {k: v for k, v in known.items() if k in wanted and v.shape == wanted[k].shape}
     others = [k for k in wanted if k not in fitting]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -98,6 +101,7 @@ def test_pause_go_on_and_stop(tmp_path: Path) -> None:
     best = max(e["f1"] for _, e in watched.events if e["event"] == "check")
     assert round(watched.report.best_f1, 5) == best
 
+    assert watched.events[0][1] == {"event": "preparing", "done": 0, "of": watched.events[0][1]["of"]}
     steps = [e for _, e in watched.events if e["event"] == "step"]
     assert [e["iteration"] for e in steps] == list(range(1, len(steps) + 1))
     assert all(e["seconds_left"] > 0 and e["loss"] > 0 for e in steps)
@@ -138,3 +142,46 @@ def test_a_refusal_in_the_child_is_one_here(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="too few"):
         TrainingChild(replace(request, pairs=request.pairs[:1]), threads=1).run()
     assert not list(tmp_path.iterdir())
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from test_training_child import ENDLESS
+from training_walls import tiny_request
+from crackcore.training.child import TrainingChild
+if __name__ == "__main__":
+    child = TrainingChild(tiny_request(Path(sys.argv[1]), ENDLESS), threads=1)
+    said = []
+    def hear(event):
+        if event["event"] == "check" and not said:
+            said.append(event)
+            print(child.process_id, flush=True)
+    child.run(hear)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no kill -9")
+def test_it_ends_with_a_checkpoint_when_the_program_is_gone(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT, encoding="utf-8")
+    out = tmp_path / "m.safetensors"
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path.cwd())])
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(out)],
+        env=os.environ | {"PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+    finally:
+        parent.kill()
+        parent.communicate()
+    deadline = time.monotonic() + 60
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline, "the training went on alone"
+            time.sleep(0.1)
+    assert len(checkpoints(out)) == 1

@@ -97,7 +97,7 @@ def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_run(
     events.clear()
     again = train(replace(request, resume=True), hear=events.append)
     assert again.model.sha256 == report.model.sha256
-    assert not events
+    assert {e["event"] for e in events} <= {"preparing"}
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
