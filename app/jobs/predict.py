@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from app.jobs.job import Job
 from app.jobs.torch_libraries import preload_torch_libraries
-from crackcore.arrays import RgbImage, read_only
+from crackcore.arrays import RgbImage
 from crackcore.domain.prediction import Prediction, PredictSettings
 from crackcore.names import shown_name
 from crackcore.progress import Progress
@@ -60,7 +58,10 @@ class WarmPredictor:
         progress: Progress,
     ) -> NDArray[np.uint8] | None:
         """The map of the model that a refinement follows; None where it follows the photo."""
-        name = guide_name(installed, refinement)
+        preload_torch_libraries()
+        from crackcore.inference.refining import guide_map
+
+        name = guide_map(refinement, installed.spec.architecture)
         return self.maps(installed, pixels, (name,), settings, progress)[name] if name else None
 
     def _ready(self, installed: InstalledModel, settings: PredictSettings, progress: Progress) -> Any:
@@ -102,16 +103,6 @@ def predict_job(request: PredictRequest, warm: WarmPredictor, *, shown: bool = T
     return Job(f"Predicting {shown_name(request.title)}", work, shown=shown)
 
 
-def guide_name(model: InstalledModel, refinement: str) -> str:
-    """Which map of this model a refinement follows, as in `Architecture.maps`; "" for none."""
-    from crackcore.models.catalogue import known_architecture
-    from crackcore.refinement import REFINEMENTS
-
-    wanted = REFINEMENTS[refinement].guide
-    architecture, _ = known_architecture(model.spec.architecture)
-    return wanted if wanted in [row.name for row in architecture.maps] else ""
-
-
 def refined(
     prediction: Prediction,
     name: str,
@@ -123,21 +114,14 @@ def refined(
 ) -> Prediction:
     """The same prediction with a refined score; its name says so, "cgnet-open + guided-filter".
 
-    `name`, `guide` and `threshold` are those of `crackcore.refinement.refine`. `pixels` are those of the
-    photo, which is enlarged (bicubic) where the score is finer.
+    Arguments as in `crackcore.inference.refining.with_refined_score`.
     """
-    from crackcore.imaging.enlarging import enlarged
-    from crackcore.refinement import REFINEMENTS, refine
+    from crackcore.inference.refining import with_refined_score
+    from crackcore.refinement import REFINEMENTS
 
     progress(0, 0, REFINEMENTS[name].title)
-    started = time.perf_counter()
-    if guide is not None and guide.shape != prediction.score.shape:  # of a picture finer than its photo
-        height, width = prediction.score.shape
-        guide = np.asarray(cv2.resize(guide, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-    pixels = enlarged(pixels, prediction.score.shape[0] // pixels.shape[0])
-    score = read_only(refine(name, prediction.score, pixels, guide, progress, threshold=threshold))
-    seconds = prediction.seconds + time.perf_counter() - started
-    return replace(prediction, score=score, model=f"{prediction.model} + {name}", seconds=seconds)
+    made = with_refined_score(name, prediction, pixels, guide, progress, threshold=threshold)
+    return replace(made, model=f"{prediction.model} + {name}")
 
 
 def read_for_prediction_job(path: Path) -> Job:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from crackcore.arrays import RgbImage, read_only
 from crackcore.domain.prediction import Prediction
 from crackcore.errors import ModelProblem
+from crackcore.imaging.enlarging import enlarged
 from crackcore.inference.predictor import Predictor
 from crackcore.models.catalogue import known_architecture
 from crackcore.progress import Progress, unheard
@@ -53,7 +58,29 @@ def refined_prediction(
     guide = None
     if wanted:
         guide = predictor.maps(pixels, [wanted], prediction.settings, looking)[wanted]
-    threshold = predictor.spec.threshold
-    score = refine(name, prediction.score, pixels, guide, refining, threshold=threshold)
+    made = with_refined_score(name, prediction, pixels, guide, refining, threshold=predictor.spec.threshold)
+    return replace(made, seconds=prediction.seconds + time.perf_counter() - started)
+
+
+def with_refined_score(
+    name: str,
+    prediction: Prediction,
+    pixels: RgbImage,
+    guide: NDArray[np.uint8] | None = None,
+    progress: Progress = unheard,
+    *,
+    threshold: float = 0.5,
+) -> Prediction:
+    """The same prediction with its score refined by `crackcore.refinement.refine`, whose arguments these are.
+
+    `pixels` are those of the photo; where the score is finer, photo (bicubic) and guide (bilinear)
+    are enlarged to it. `seconds` has the time of it added.
+    """
+    started = time.perf_counter()
+    height, width = prediction.score.shape
+    if guide is not None and guide.shape != prediction.score.shape:
+        guide = np.asarray(cv2.resize(guide, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    pixels = enlarged(pixels, height // pixels.shape[0])
+    score = refine(name, prediction.score, pixels, guide, progress, threshold=threshold)
     seconds = prediction.seconds + time.perf_counter() - started
     return replace(prediction, score=read_only(score), seconds=seconds)
