@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,11 +157,12 @@ def test_a_state_that_is_not_finite_is_never_written(tmp_path: Path) -> None:
     network = create_network("deepcrack_liu", width=0.125)
     optimiser = torch.optim.Adam(network.parameters())
     state = TrainingState(1, -1.0, 0.0, ())
-    save_checkpoint(out, network, network, optimiser, state)
+    averaged = deepcopy(network)
+    save_checkpoint(out, network, averaged, optimiser, state)
     with torch.no_grad():
         next(network.parameters()).view(-1)[0] = float("inf")
     with pytest.raises(TrainingStopped, match="stopped being numbers"):
-        save_checkpoint(out, network, network, optimiser, replace(state, iteration=2))
+        save_checkpoint(out, network, averaged, optimiser, replace(state, iteration=2))
     assert [int(p.stem) for p in checkpoints(out)] == [1]
 
 
