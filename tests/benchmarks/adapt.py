@@ -5,7 +5,7 @@ shown to a model; of the rest, pictures are corrected in a random order. Measure
 the held-out pictures, each model at its own threshold, before and after 5, 10 and 20 corrected
 pictures: by Adapt, with CRACKSCOPE_ENLARGE=1 also looking at them enlarged, and by Retrain with as many
 steps as CRACKSCOPE_RETRAIN says. Seconds are wall-clock time, beside them those of the processor, which
-a busy machine cannot lengthen. Settings were chosen on `cfd`.
+a busy machine cannot lengthen. CRACKSCOPE_CORRECTED and CRACKSCOPE_ADAPT_SETS choose less. Settings were chosen on `cfd`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +27,21 @@ from crackcore.inference.predictor import Predictor
 from crackcore.masks.threshold import score_step
 from crackcore.models.catalogue import DEFAULT_MODEL, find_model
 from crackcore.training.adapting import Adapter, AdaptSettings
+from crackcore.training.augmentation import AugmentSettings
 from crackcore.training.pairs import TrainingPair, read_pairs
-from crackcore.training.retraining import RetrainRequest, retrain
+from crackcore.training.recipes import modern
+from crackcore.training.retraining import RetrainRequest, gentler, retrain
 from crackcore.training.splits import hold_out, photo_groups
 from tests.benchmarks.figures import ROOT, Figure
 
 DATA = ROOT.parent / "shared" / "data"
 SETS = os.environ.get("CRACKSCOPE_ADAPT_SETS", "concrete_rissbilder_volker,cfd").split(",")
-CORRECTED = (5, 10, 20)
+CORRECTED = tuple(int(n) for n in os.environ.get("CRACKSCOPE_CORRECTED", "5,10,20").split(","))
 HELD_OUT = 30
 RETRAIN_ITERATIONS = int(os.environ.get("CRACKSCOPE_RETRAIN", "200"))
 ENLARGEMENTS = (1.0, 2.0) if os.environ.get("CRACKSCOPE_ENLARGE") == "1" else (1.0,)
 TOLERANCE_PX = 2.0
+THREADS = int(os.environ.get("OMP_NUM_THREADS", "0")) or None  # two that wait for each other cost time
 
 
 def measure() -> Iterator[Figure]:
@@ -57,7 +61,7 @@ def simulate(name: str, pairs: Sequence[TrainingPair], seed: int = 0) -> Iterato
     queue = [free[i] for i in order]
     model = find_model(DEFAULT_MODEL)
     case = f"{name}, {len(check)} held out"
-    base = score(Predictor.for_model(model, "cpu"), check, score_step(model.spec.threshold))
+    base = score(Predictor.for_model(model, "cpu", threads=THREADS), check, score_step(model.spec.threshold))
     yield Figure("F1 before", case, base[0], "F1")
     yield Figure("F1 before, best threshold", case, base[1], "F1")
 
@@ -71,7 +75,7 @@ def simulate(name: str, pairs: Sequence[TrainingPair], seed: int = 0) -> Iterato
             seen, seen_spent = time.perf_counter(), time.process_time()
             adapted = adapter.adapt()
             done, spent_all = time.perf_counter(), time.process_time()
-            found = score(adapted.predictor(), check, adapted.after.threshold)
+            found = score(adapted.predictor(threads=THREADS), check, adapted.after.threshold)
             row = f"{case}, {count} corrected"
             yield Figure("F1 after Adapt", row, found[0], "F1")
             yield Figure("F1 after Adapt, best threshold", row, found[1], "F1")
@@ -85,12 +89,15 @@ def simulate(name: str, pairs: Sequence[TrainingPair], seed: int = 0) -> Iterato
             yield Figure("Adapt", row, done - seen, "s", at_most=limit)
             if RETRAIN_ITERATIONS:
                 out = Path(folder) / f"{count}.safetensors"
-                request = RetrainRequest(model, queue[:count], out, iterations=RETRAIN_ITERATIONS)
+                recipe = modern(model.spec.architecture)
+                recipe = replace(recipe, batch=4, augment=AugmentSettings(crop_px=192))
+                settings = gentler(recipe, RETRAIN_ITERATIONS, seed)
+                request = RetrainRequest(model, queue[:count], out, settings=settings)
                 started, spent = time.perf_counter(), time.process_time()
                 report = retrain(request)
                 seconds, spent_all = time.perf_counter() - started, time.process_time() - spent
                 step = score_step(report.model.spec.threshold)
-                found = score(Predictor.for_model(report.model, "cpu"), check, step)
+                found = score(Predictor.for_model(report.model, "cpu", threads=THREADS), check, step)
                 yield Figure(f"F1 after Retrain, {RETRAIN_ITERATIONS} steps", row, found[0], "F1")
                 yield Figure("better, says Retrain", row, float(report.better), "")
                 yield Figure("Retrain", row, seconds, "s")
