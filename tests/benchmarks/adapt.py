@@ -5,7 +5,8 @@ shown to a model; of the rest, pictures are corrected in a random order. Measure
 the held-out pictures, each model at its own threshold, before and after 5, 10 and 20 corrected
 pictures: by Adapt, with CRACKSCOPE_ENLARGE=1 also looking at them enlarged, and by Retrain with as many
 steps as CRACKSCOPE_RETRAIN says. Seconds are wall-clock time, beside them those of the processor, which
-a busy machine cannot lengthen. CRACKSCOPE_CORRECTED and CRACKSCOPE_ADAPT_SETS choose less. Settings were chosen on `cfd`.
+a busy machine cannot lengthen. CRACKSCOPE_CORRECTED and CRACKSCOPE_ADAPT_SETS choose less. Settings
+were chosen on `cfd`.
 """
 
 from __future__ import annotations
