@@ -19,6 +19,11 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--out", required=True, metavar="FILE", help="model file to write (.safetensors)")
     parser.add_argument("--name", default="", help="name of the new model; else that of the file")
     parser.add_argument(
+        "--try-enlarging",
+        action="store_true",
+        help="also look at pictures at twice their size; kept where it pays, predicting is then slower",
+    )
+    parser.add_argument(
         "--insist", action="store_true", help="write it though it is not known to be better than the old one"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -35,10 +40,11 @@ def run(options: argparse.Namespace) -> int:
         return 2
     from crackcore.errors import InputRefused
     from crackcore.models.catalogue import DEFAULT_MODEL, find_model
-    from crackcore.training.adapting import Adapter
+    from crackcore.training.adapting import Adapter, AdaptSettings
     from crackcore.training.pairs import read_pairs
 
-    adapter = Adapter(find_model(options.model or DEFAULT_MODEL))
+    settings = AdaptSettings(enlargements=(1.0, 2.0) if options.try_enlarging else (1.0,))
+    adapter = Adapter(find_model(options.model or DEFAULT_MODEL), settings)
     refused: list[dict[str, str]] = []
     with terminal_progress("Looking") as progress:
         for place in map(Path, options.data):
@@ -63,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
         "f1_2px_before": round(adapted.before.f1, 4),
         "f1_2px_after": round(adapted.after.f1, 4),
         "threshold": round(adapted.spec.threshold, 4),
+        "enlarged": adapted.enlarged,
         "only_threshold": adapted.strength is None,
         "seconds": {name: round(value, 2) for name, value in adapted.steps.items()},
         "refused": refused,

@@ -63,7 +63,7 @@ def test_adapt_writes_what_is_better_or_insisted_on(
     assert found["pictures"] == found["photos"] == 6
     assert found["f1_2px_after"] >= found["f1_2px_before"]
     assert (status == 0) == (found["better"] is True) == (tmp_path / "a.safetensors").exists()
-    assert main([*arguments, str(tmp_path / "b.safetensors"), "--insist"]) == 0
+    assert main([*arguments, str(tmp_path / "b.safetensors"), "--insist", "--try-enlarging"]) == 0
     made = read_installed(tmp_path / "b.safetensors")
     assert made.name == "b"
     assert made.spec.scores["adapted"]["base_sha256"] == read_installed(Path(model)).sha256
