@@ -30,6 +30,7 @@ class JoinedDbpn(nn.Module):
         self.channels = plain.feat1.conv.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
+        """The enlarged picture (N, 3, H s, W s) for `x` (N, 3, H, W)."""
         low: Tensor = self.first(x)
         height, width = low.shape[2:]
         highs = _Shelf(low, (height * self.scale, width * self.scale), self.channels, self.stages)

@@ -40,6 +40,7 @@ class ReducedPyramid(nn.Module):
         self.dtype = dtype
 
     def forward(self, features: Tensor) -> Tensor:
+        """(N, outside, h, w) for features (N, inside, h, w)."""
         count, _, height, width = features.shape
         cells = [
             functional.adaptive_avg_pool2d(features, grid).flatten(2).transpose(1, 2).float() @ share
