@@ -270,7 +270,9 @@ def _with_doubts(space: Space, rule: SpaceRule, counts: ValueCounts) -> SpaceRul
     if rule.question:
         return rule
     pixels = counts.pixels[space]
-    values: NDArray[Any] = np.array(list(pixels), np.uint16 if counts.bits == 16 and space == "grey" else np.int32)
+    values: NDArray[Any] = np.array(
+        list(pixels), np.uint16 if counts.bits == 16 and space == "grey" else np.int32
+    )
     numbers = np.array(list(pixels.values()), np.float64)
     classes = _applied(rule, MaskValues(values[None], space, counts.bits))[0]
     decided = max(1.0, float(numbers[classes != UNDECIDED].sum()))

@@ -88,6 +88,7 @@ class LiuCrop:
     variants: ClassVar[int] = 1
 
     def crop(self, pixels: RgbImage, mask: ClassMask, rng: Generator) -> Crop:
+        """The whole photo at (crop, crop), sides not kept in proportion; flipped and turned by chance."""
         pixels, mask = _resized(pixels, mask, (self.crop_px, self.crop_px), cv2.INTER_CUBIC)
         if rng.random() < 0.5:
             axis = 1 if rng.random() < 0.5 else 0
@@ -119,6 +120,7 @@ class CgnetCrop:
     variants: ClassVar[int] = 1
 
     def crop(self, pixels: RgbImage, mask: ClassMask, rng: Generator) -> Crop:
+        """A piece of the photo at a random size, (crop, crop); what is missing is filled and undecided."""
         factor = rng.uniform(self.smallest, self.largest)
         longer, shorter = max(mask.shape), min(mask.shape)
         fit = min(1024 * factor / longer, 768 * factor / shorter) * (self.crop_px / 1024)
@@ -194,6 +196,7 @@ class DegradedCrop:
     variants: ClassVar[int] = 1
 
     def crop(self, pixels: RgbImage, mask: ClassMask, rng: Generator) -> Crop:
+        """What `base` gives, then blurred, reduced and made noisy by chance; the mask stays sharp."""
         pixels, mask = replace(self.base, crop_px=self.crop_px).crop(pixels, mask, rng)
         if rng.random() >= self.chance:
             return pixels, mask
