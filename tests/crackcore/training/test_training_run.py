@@ -6,11 +6,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from training_walls import wall
 
 from crackcore.domain.image_record import Threshold
 from crackcore.errors import Cancelled, InputRefused, TrainingStopped, WeightsDoNotFit
@@ -35,15 +34,8 @@ QUICK = TrainSettings(
 
 
 def drawn_pair(number: int) -> TrainingPair:
-    rng = np.random.default_rng(number)
-    mask = np.zeros((96, 112), np.uint8)
-    points = np.cumsum(rng.integers(-14, 30, (7, 2)), axis=0) + np.array([2, 20])
-    cv2.polylines(mask, [points], False, 1, 6)
-    grey = 150 + rng.normal(0, 10, mask.shape) - 110 * mask
-    pixels = np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[:, :, None], 3, 2)
-    return TrainingPair(
-        f"d{number}", "drawn", "pairs", Path(f"d{number}.png"), f"{number:064d}", pixels, mask
-    )
+    name = f"d{number}"
+    return replace(wall(number), stem=name, set_name="drawn", path=Path(f"{name}.png"))
 
 
 @pytest.fixture(scope="module")
@@ -90,17 +82,22 @@ def test_held_out_stems_check_and_never_train(pairs: list[TrainingPair], tmp_pat
     assert sum(held) == 2
 
 
-def test_a_loss_that_is_not_a_number_stops_and_keeps_the_best(
-    pairs: list[TrainingPair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _spoilt_loss(monkeypatch: pytest.MonkeyPatch, at: int, factor: float) -> None:
+    """From now on call number `at` of the loss gives its value times `factor`."""
     real, calls = published_criteria.crack_loss, []
 
     def poisoned(*args: object, **kwargs: object) -> torch.Tensor:
         calls.append(1)
         loss: torch.Tensor = real(*args, **kwargs)  # type: ignore[arg-type]
-        return loss * float("nan") if len(calls) == 6 else loss
+        return loss * factor if len(calls) == at else loss
 
     monkeypatch.setattr(published_criteria, "crack_loss", poisoned)
+
+
+def test_a_loss_that_is_not_a_number_stops_and_keeps_the_best(
+    pairs: list[TrainingPair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _spoilt_loss(monkeypatch, 6, float("nan"))
     out = tmp_path / "m.safetensors"
     settings = replace(QUICK, iterations=10, validate_every=4)
     with pytest.raises(TrainingStopped, match="step 5"):
@@ -111,14 +108,7 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_best(
 def test_before_the_first_check_the_weights_before_the_bad_step_are_kept(
     pairs: list[TrainingPair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = published_criteria.crack_loss, []
-
-    def poisoned(*args: object, **kwargs: object) -> torch.Tensor:
-        calls.append(1)
-        loss: torch.Tensor = real(*args, **kwargs)  # type: ignore[arg-type]
-        return loss * float("inf") if len(calls) == 3 else loss
-
-    monkeypatch.setattr(published_criteria, "crack_loss", poisoned)
+    _spoilt_loss(monkeypatch, 3, float("inf"))
     out = tmp_path / "m.safetensors"
     with pytest.raises(TrainingStopped, match=r"step 2\. The best model so far was kept\."):
         train(TrainRequest(pairs, out, "m", settings=replace(QUICK, iterations=5)))
