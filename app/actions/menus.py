@@ -8,7 +8,20 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
-from app.actions import edit, help, models, predict, project, review, view
+from app.actions import (
+    adapt,
+    data_sets,
+    edit,
+    evaluate,
+    help,
+    models,
+    predict,
+    project,
+    queue,
+    retrain,
+    review,
+    view,
+)
 from app.actions.action import Action, Scope
 from app.dialogs.palette import Command, CommandPalette
 from app.dialogs.shortcuts import ShortcutRow, ShortcutSheet
@@ -47,6 +60,11 @@ ALL: tuple[Action, ...] = (
     *models.ACTIONS,
     *predict.ACTIONS,
     *review.ACTIONS,
+    *queue.ACTIONS,
+    *evaluate.ACTIONS,
+    *adapt.ACTIONS,
+    *retrain.ACTIONS,
+    *data_sets.ACTIONS,
     Action("help.shortcuts", "Keyboard shortcuts", show_shortcuts, ("F1", "?"), "keyboard"),
     Action("help.commands", "All commands…", show_palette, ("Ctrl+K", "Ctrl+Shift+P"), "command"),
     *help.ACTIONS,
@@ -145,6 +163,20 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "review.previous",
             "review.next-open",
             "review.previous-open",
+            LINE,
+            *(a.id for a in queue.ACTIONS),
+        ),
+    ),
+    (
+        "&Learn",
+        (
+            *(a.id for a in evaluate.ACTIONS),
+            LINE,
+            *(a.id for a in adapt.ACTIONS),
+            LINE,
+            *(a.id for a in retrain.ACTIONS),
+            LINE,
+            *(a.id for a in data_sets.ACTIONS),
         ),
     ),
     ("&Help", ("help.shortcuts", "help.commands", LINE, "help.log")),
