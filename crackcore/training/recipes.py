@@ -249,9 +249,10 @@ _ADAMW: dict[str, Any] = {"criterion": "modern", "optimiser": "adamw", "weight_d
 
 MODERN: dict[str, TrainSettings] = {
     "cgnet_m3n21": TrainSettings(),
-    # no norm layers: a lower rate, reached slowly
-    "deepcrack_tip": TrainSettings(learning_rate=5e-4, warm_up=150, **_ADAMW),
-    "cssr": TrainSettings(learning_rate=4e-4, warm_up=150, batch=4, **_ADAMW),
+    # no norm layers of their own: with batch norm that is folded away
+    "deepcrack_tip": TrainSettings(learning_rate=1e-3, warm_up=100, batch_norm=True, **_ADAMW),
+    "unet16": TrainSettings(learning_rate=1e-3, warm_up=100, batch_norm=True, **_ADAMW),
+    "cssr": TrainSettings(learning_rate=4e-4, warm_up=150, batch=4, batch_norm=True, **_ADAMW),
 }
 _OTHERS = TrainSettings(learning_rate=1e-3, warm_up=100, **_ADAMW)
 

@@ -33,6 +33,7 @@ from crackcore.models.catalogue import (
 )
 from crackcore.models.model_files import save_model
 from crackcore.progress import Progress, unheard
+from crackcore.training.batch_norm import with_batch_norm, without_batch_norm
 from crackcore.training.batches import Batch, batch_of, limit_opencv_threads, normalised
 from crackcore.training.checking import TOLERANCES_PX, evaluate_network, ranking, reduced_picture
 from crackcore.training.checkpoints import (
@@ -147,6 +148,9 @@ class _Training:
             model=request.start_from,
             imagenet_weights=request.imagenet_weights,
         )
+        if self.settings.batch_norm:
+            known = self._batch(0)[0] if request.start_from else None
+            with_batch_norm(network, None if known is None else normalised(known, _preprocessing(request)))
         self.network = network.to(device.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = deepcopy(self.network)
         self.optimiser = _optimiser(self.network, self.settings)
@@ -289,7 +293,8 @@ class _Training:
         def heard(done: int, total: int, note: str = "") -> None:
             self._tell(at)
 
-        scores, threshold = evaluate_network(self.averaged, self.spec, self.check, self.device, heard)
+        network = without_batch_norm(self.averaged)
+        scores, threshold = evaluate_network(network, self.spec, self.check, self.device, heard)
         self.check_seconds = time.monotonic() - begun
         f1 = ranking(scores)
         self.log.write(
@@ -308,7 +313,7 @@ class _Training:
                 threshold=threshold / 255,
                 scores={**scores, "iteration": done, "settings": self.settings.described()},
             )
-            self.best = _Best(save_model(self.request.out, self.averaged, measured), f1)
+            self.best = _Best(save_model(self.request.out, network, measured), f1)
 
     def _save_state(self, done: int, *, now: bool = False) -> None:
         every, seconds = self.request.checkpoint_every, self.request.checkpoint_every_s

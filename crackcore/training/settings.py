@@ -32,6 +32,8 @@ class TrainSettings:
     mean of the weights that is kept at each step; that mean is what is checked and saved (0: the
     weights themselves). `mixed` computes forward passes in bfloat16, on the GPU always.
     `start` is a name of `starting.STARTS`: how a network begins that starts from nothing.
+    `batch_norm` trains convolutions that have no norm layer with one, which is folded into them when
+    the model is saved (see `batch_norm`).
     """
 
     iterations: int = 2500
@@ -59,6 +61,7 @@ class TrainSettings:
     accumulate: int = 1
     clip_norm: float = 5.0
     start: str = "as built"
+    batch_norm: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
     def for_set(self, pictures: int) -> TrainSettings:
