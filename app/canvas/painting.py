@@ -54,7 +54,10 @@ class Painting:
             return
         if look is not None and look.heat is not None:
             pixels = render.score_pixels(look.heat, view.finer(look.factor), seen)
-            table = data_colours.score_table(self.layers.colour_map, self.layers.opacity)
+            if look.classes:
+                table = (0, *(data_colours.argb(c.colour, c.opacity) for c in look.classes))
+            else:
+                table = data_colours.score_table(self.layers.colour_map, self.layers.opacity)
             painter.drawImage(seen.left, seen.top, render.indexed_image(pixels, table))
             if self.outline_over_look:
                 self._draw_mask(painter, document, view, seen, OUTLINE_OVER_MAP, line_px)

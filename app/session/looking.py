@@ -46,6 +46,7 @@ class Looking(QObject):
         self._session = session
         self._document: Document | None = None
         self._kept: dict[str, LookedAt] = {}
+        self._offered: dict[str, View] = {}  # made elsewhere, for the present picture
         self._refined: dict[str, Prediction] = {}
         self.key = RESULT
         self.wanted = RESULT  # what is being made; RESULT when nothing is
@@ -78,7 +79,7 @@ class Looking(QObject):
                 for row in models.refinements
                 if not row.needs_guide or self._has_map(maker, row.guide)
             ]
-        return tuple(found)
+        return (*found, *self._offered.values())
 
     def _maker(self, prediction: Prediction) -> InstalledModel | None:
         """The model that made a prediction, if it is installed."""
@@ -125,6 +126,26 @@ class Looking(QObject):
             self.key = key
         else:
             self._make(key)
+        self.changed.emit()
+
+    def offer(self, view: View, layer: LookedAt) -> None:
+        """Take a layer of the present picture that was made elsewhere into what can be looked at.
+
+        It goes with the picture's pixels, or by `withdraw`. An earlier one of the same key is replaced,
+        also while it is looked at. `view.key` must not be one of the layers made here ("error-map",
+        "adapted"; no ":" and no name of a refinement).
+        """
+        self._offered[view.key] = view
+        self._kept[view.key] = layer
+        self.changed.emit()
+
+    def withdraw(self, key: str) -> None:
+        """An offered layer is not there any more; who looked at it sees the result again."""
+        if self._offered.pop(key, None) is None:
+            return
+        self._kept.pop(key, None)
+        if self.key == key:
+            self.key = RESULT
         self.changed.emit()
 
     def look_at_next(self) -> None:
@@ -295,6 +316,7 @@ class Looking(QObject):
         """Another picture, or this one's pixels come or go: nothing that was made fits any more."""
         self.cancel()
         self._kept.clear()
+        self._offered.clear()
         self._refined.clear()
         self.key = RESULT
         self.changed.emit()

@@ -10,9 +10,10 @@ import pytest
 from window_program import pictures, running
 
 from app.document import planes_on_grid
+from app.document.looked_at import LookedAtClass, looked_at
 from app.jobs.predict import WarmPredictor
 from app.panels.look_at import LookAt
-from app.session.looking import RESULT
+from app.session.looking import RESULT, View
 from app.settings.schema import facts_of
 from crackcore.domain.model_spec import ModelSpec
 from crackcore.masks.threshold import score_step
@@ -397,3 +398,27 @@ def test_layers_fit_a_picture_that_is_four_times_finer_than_its_photo(
             found = app.canvas.looked_at
             base = found.picture[0] if found.picture is not None else found.heat.base
             assert (found.factor, base.shape[:2]) == (1, finer)
+
+
+def test_a_layer_made_elsewhere_is_offered_shown_and_withdrawn(qtbot, own_state, tiny_model, tmp_path):
+    pictures(tmp_path / "wall", 2, SIZE)
+    with running(qtbot, own_state, [tmp_path / "wall"]) as app:
+        app.until_shown()
+        looking = app.session.looking
+        view = View("made-elsewhere", "Made elsewhere", "Of a test")
+        pixels = np.full(SIZE, 2, np.uint8)
+        classes = (LookedAtClass("One", (0, 0, 255)), LookedAtClass("Two", (255, 0, 0)))
+        looking.offer(view, looked_at("a test", pixels, SIZE, classes))
+        assert looking.key == RESULT, "offering does not show"
+        look(app, "Made elsewhere")
+        image = app.canvas.grab().toImage()
+        middle = image.pixelColor(image.width() // 2, image.height() // 2)
+        assert (middle.red(), middle.green(), middle.blue()) == (255, 0, 0)
+        looking.withdraw("made-elsewhere")
+        assert app.canvas.looked_at is None
+        assert "Made elsewhere" not in titles(app)
+        looking.offer(view, looked_at("a test", pixels, SIZE, classes))
+        looking.look_at(view.key)
+        app.go_to(app.session.project.images[1].id)
+        assert looking.key == RESULT, "it was of the other picture"
+        assert "Made elsewhere" not in titles(app)
