@@ -8,8 +8,10 @@ measured. The model file that comes out is a new one. The old one stays; to go b
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +20,7 @@ from typing import Any
 
 from crackcore import __version__, storage
 from crackcore.domain.prediction import PredictSettings
-from crackcore.errors import InputRefused
+from crackcore.errors import Cancelled, InputRefused, TrainingStopped
 from crackcore.evaluation.intervals import Difference, pooled_difference
 from crackcore.evaluation.sweep import SweepCounts, pooled, sweep
 from crackcore.inference.predictor import Predictor
@@ -27,11 +29,16 @@ from crackcore.models.catalogue import InstalledModel, known_architecture, read_
 from crackcore.models.model_files import load_network, save_model
 from crackcore.progress import Progress, unheard
 from crackcore.training.adapting import SURE
+from crackcore.training.checking import evaluate_network
+from crackcore.training.checkpoints import remove_checkpoints
 from crackcore.training.pairs import TrainingPair
 from crackcore.training.recipes import modern
 from crackcore.training.run import train
 from crackcore.training.settings import TrainRequest, TrainSettings
 from crackcore.training.splits import photo_groups
+from crackcore.training.training_log import Hear, log_lines, nobody
+
+Asked = Callable[[], bool]
 
 TOLERANCE_PX = 2.0
 SLOWER = 0.1
@@ -45,6 +52,9 @@ class RetrainRequest:
     corrected : pictures that a person corrected or approved. old : samples of what the model knew, which
     are mixed in. held_out : digests (sha256) that must check and never train, for example those of an
     earlier report. `iterations` of the recipe's batch; some 300 take minutes.
+
+    `resume` goes on where this very retraining was broken off; with `only_judge` nothing more is learned,
+    and the best weights that it left are judged. A checkpoint is written every `checkpoint_every_s`.
     """
 
     base: InstalledModel
@@ -58,6 +68,14 @@ class RetrainRequest:
     settings: TrainSettings | None = None  # None: the architecture's recipe, slower
     seed: int = 0
     device: str = "auto"
+    resume: bool = False
+    only_judge: bool = False
+    checkpoint_every_s: float = 60.0
+
+    def steps(self) -> TrainSettings:
+        """How the weights change: the settings given, or the architecture's recipe, slower."""
+        facts, _ = known_architecture(self.base.spec.architecture)
+        return self.settings or gentler(modern(facts.name), self.iterations, self.seed)
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,8 @@ class RetrainReport:
     """What came out: a candidate at `model.path`, judged on held-out `corrected` pictures.
 
     `old` is the same for old samples, None when there were none to check: what was forgotten.
-    `better` says that it may replace the old model.
+    `better` says that it may replace the old model. `stopped` is why the training ended before its time,
+    in a sentence, when that was nobody's wish.
     """
 
     model: InstalledModel
@@ -84,6 +103,7 @@ class RetrainReport:
     better: bool
     held_out: frozenset[str]
     seconds: float
+    stopped: str = ""
 
     def install(self, path: Path, *, insist: bool = False) -> InstalledModel:
         """Copy the candidate to where models are found, beside the old one.
@@ -141,15 +161,42 @@ def fixed_hold_out(
     return frozenset(digest for m in chosen for digest in m)
 
 
-def retrain(request: RetrainRequest, progress: Progress = unheard) -> RetrainReport:
+def learning_file(out: Path) -> Path:
+    """Where a retraining keeps its best weights, checkpoints and log until the candidate `out` is judged."""
+    return out.with_name(f"{out.stem}.learning.safetensors")
+
+
+def _never() -> bool:
+    return False
+
+
+def retrain(
+    request: RetrainRequest,
+    progress: Progress = unheard,
+    *,
+    hear: Hear = nobody,
+    stop: Asked = _never,
+    leave: Asked = _never,
+) -> RetrainReport:
     """Train, then compare with the model it started from on pictures that neither has learned.
 
-    Raises InputRefused when there are too few photos to hold one out or `out` is there already, and
-    all that `run.train` raises; Cancelled leaves the best weights so far at `out`.
+    `out` appears when everything is known; until then the best weights, the state and the log lie beside
+    it (`learning_file`), and after Cancelled or an error they stay there. `hear` gets the events of
+    `run.train`, "before" (the old model, measured as "check" measures the new one) and "comparing".
+    `stop` ends the learning with the best so far; `leave` as well, but with Cancelled after the state
+    was written.
+
+    A training error that is not a number ends the learning; the best weights before it are judged, and
+    the report says so. Raises InputRefused when there are too few photos to hold one out or `out` is
+    there already, and all that `run.train` raises.
     """
-    base = request.base
+    base, learning = request.base, learning_file(request.out)
     if request.out.exists():
-        raise InputRefused(request.out, "there is a file of this name already.", hint="Choose another name.")
+        if not (request.resume and learning.exists()):
+            raise InputRefused(
+                request.out, "there is a file of this name already.", hint="Choose another name."
+            )
+        request.out.unlink()  # an earlier run ended while it was being described
     choose = partial(
         fixed_hold_out,
         share=request.hold_out_share,
@@ -166,38 +213,96 @@ def retrain(request: RetrainRequest, progress: Progress = unheard) -> RetrainRep
         )
     held |= choose(request.old) if request.old else frozenset()
     pairs = [_named(p) for p in (*request.corrected, *request.old)]
-    facts, arguments = known_architecture(base.spec.architecture)
-    settings = request.settings or gentler(modern(facts.name), request.iterations, request.seed)
-    trained = train(
-        TrainRequest(
-            pairs=pairs,
-            out=request.out,
-            name=request.name or request.out.stem,
-            architecture=facts.name,
-            arguments={**arguments, **base.spec.arguments},
-            preprocessing=base.spec.preprocessing,
-            settings=settings,
-            held_out_stems=frozenset(p.stem for p in pairs if p.sha256 in held),
-            licence=base.spec.licence,
-            summary=base.spec.summary,
-            start_from=base,
-            device=request.device,
-            input_scale=base.spec.preprocessing.input_scale,
-        ),
-        progress,
+    _say_before(request, [p for p in pairs if p.sha256 in held and p.kind != "weak"], progress, hear)
+    trained, stopped = _learned(request, pairs, held, progress, hear, stop)
+    if leave():
+        raise Cancelled
+    to_compare = len(request.corrected) + 2 * sum(
+        p.sha256 in held for p in (*request.corrected, *request.old)
     )
+    compared = 0
+
+    def told(done: int, total: int, note: str = "") -> None:
+        nonlocal compared
+        compared += 1
+        hear({"event": "comparing", "done": min(compared, to_compare), "of": to_compare})
+        progress(min(compared, to_compare), to_compare, note)
+        if leave():
+            raise Cancelled
+
     # from all corrected pictures: the few held-out ones alone gave thresholds of no use (0.02 in a trial)
-    step = pooled(_counts(trained.model, request.corrected)).best().threshold
-    spec = replace(trained.model.spec, threshold=step / 255)
-    candidate = save_model(trained.model.path, load_network(trained.model), spec)
-    corrected = _compared(base, candidate, [p for p in request.corrected if p.sha256 in held])
+    step = pooled(_counts(trained, request.corrected, told)).best().threshold
+    candidate = replace(trained, spec=replace(trained.spec, threshold=step / 255))
+    corrected = _compared(base, candidate, [p for p in request.corrected if p.sha256 in held], told)
     old = [p for p in request.old if p.sha256 in held and p.kind != "weak"]
-    forgotten = _compared(base, candidate, old) if old else None
+    forgotten = _compared(base, candidate, old, told) if old else None
     estimate = corrected.difference
     better = estimate.difference.estimate > 0 and estimate.second_better >= SURE
     learned = sorted(p.sha256 for p in request.corrected if p.sha256 not in held)
+    seconds = float(log_lines(learning.with_suffix(".log.jsonl"))[-1].get("seconds", 0.0))
     model = _described(request, candidate, corrected, forgotten, better, learned)
-    return RetrainReport(model, corrected, forgotten, better, held, trained.seconds)
+    _put_away(request.out)
+    return RetrainReport(model, corrected, forgotten, better, held, seconds, stopped)
+
+
+def _learned(
+    request: RetrainRequest,
+    pairs: list[TrainingPair],
+    held: frozenset[str],
+    progress: Progress,
+    hear: Hear,
+    stop: Asked,
+) -> tuple[InstalledModel, str]:
+    """The best weights of the training, and why it ended before its time."""
+    base, learning = request.base, learning_file(request.out)
+    facts, arguments = known_architecture(base.spec.architecture)
+    if request.only_judge:
+        if not learning.is_file():
+            raise InputRefused(learning, "nothing was learned yet.", hint="Go on with it, or start anew.")
+        return read_installed(learning), ""
+    order = TrainRequest(
+        pairs=pairs,
+        out=learning,
+        name=request.name or request.out.stem,
+        architecture=facts.name,
+        arguments={**arguments, **base.spec.arguments},
+        preprocessing=base.spec.preprocessing,
+        settings=request.steps(),
+        held_out_stems=frozenset(p.stem for p in pairs if p.sha256 in held),
+        licence=base.spec.licence,
+        summary=base.spec.summary,
+        start_from=base,
+        device=request.device,
+        input_scale=base.spec.preprocessing.input_scale,
+        resume=request.resume,
+        checkpoint_every_s=request.checkpoint_every_s,
+    )
+    try:
+        return train(order, progress, hear=hear, stop=stop).model, ""
+    except TrainingStopped as error:
+        if not learning.is_file():
+            raise
+        return read_installed(learning), error.message
+
+
+def _say_before(
+    request: RetrainRequest, check: Sequence[TrainingPair], progress: Progress, hear: Hear
+) -> None:
+    """How the old model does on the pictures that check, measured as the new one is while it learns."""
+    if hear is nobody or request.only_judge:
+        return
+    spec = request.base.spec
+    scores, threshold = evaluate_network(load_network(request.base), spec, check, progress=progress)
+    hear({"event": "before", "threshold": threshold, "scores": scores})
+
+
+def _put_away(out: Path) -> None:
+    """The candidate is complete: its log stays beside it, all else of the learning goes."""
+    learning = learning_file(out)
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(learning.with_suffix(".log.jsonl"), out.with_suffix(".log.jsonl"))
+    remove_checkpoints(learning)
+    learning.unlink(missing_ok=True)
 
 
 def gentler(recipe: TrainSettings, iterations: int, seed: int = 0) -> TrainSettings:
@@ -225,14 +330,20 @@ def _named(pair: TrainingPair) -> TrainingPair:
     return replace(pair, stem=f"{pair.stem}-{pair.sha256[:16]}")
 
 
-def _counts(model: InstalledModel, pairs: Sequence[TrainingPair]) -> list[SweepCounts]:
+def _counts(model: InstalledModel, pairs: Sequence[TrainingPair], progress: Progress) -> list[SweepCounts]:
     predictor = Predictor(load_network(model), model.spec)
     settings = PredictSettings(precision="float32")
-    return [sweep(predictor.predict(p.pixels, settings).score, p.mask, TOLERANCE_PX) for p in pairs]
+    counts = []
+    for done, pair in enumerate(pairs):
+        progress(done, len(pairs), "Comparing")
+        counts.append(sweep(predictor.predict(pair.pixels, settings).score, pair.mask, TOLERANCE_PX))
+    return counts
 
 
-def _compared(before: InstalledModel, after: InstalledModel, pairs: Sequence[TrainingPair]) -> HoldOutScore:
-    first, second = _counts(before, pairs), _counts(after, pairs)
+def _compared(
+    before: InstalledModel, after: InstalledModel, pairs: Sequence[TrainingPair], progress: Progress
+) -> HoldOutScore:
+    first, second = _counts(before, pairs, progress), _counts(after, pairs, progress)
     steps = score_step(before.spec.threshold), score_step(after.spec.threshold)
     return HoldOutScore(
         pooled(first).f1(steps[0]),
@@ -276,4 +387,4 @@ def _described(
         training_data=(*base.spec.training_data, row),
         scores={**model.spec.scores, "retrained": made},
     )
-    return save_model(model.path, load_network(model), spec)
+    return save_model(request.out, load_network(model), spec)
