@@ -4,6 +4,7 @@
     report = child.run(hear, progress)     # on a thread that may wait, for example a lane
     child.pause(); child.go_on(); child.stop(); child.cancel()     # from any other thread
 
+`TrainingProcess` is the same for anything that trains; `retrain_runs` has one for retraining.
 The process runs at low priority and leaves one core free. It speaks JSON over a pipe: the events of
 `run.train`, and "pausing", "paused", "going on", "stopping". It hears orders on a thread of its own and
 answers at once, also in the middle of a long step. When the program that started it is gone, it
@@ -21,8 +22,11 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
 
 from crackcore.errors import Cancelled, CrackError, InputRefused, ModelProblem, TrainingStopped
 from crackcore.models.catalogue import read_installed
@@ -30,6 +34,8 @@ from crackcore.progress import Progress, unheard
 from crackcore.training.checkpoints import checkpoints, remove_unfinished
 from crackcore.training.settings import TrainReport, TrainRequest
 from crackcore.training.training_log import Hear, nobody
+
+Report = TypeVar("Report")
 
 log = logging.getLogger(__name__)
 
@@ -46,20 +52,44 @@ _STATES: dict[str, State] = {
 }
 
 
-class TrainingChild:
+class Wishes:
+    """What the one who started a child wants of it; asked before every step."""
+
+    def stop(self) -> bool:
+        """Whether to end with the best so far. Waits here while there is a pause."""
+        raise NotImplementedError
+
+    def leave(self) -> bool:
+        """Whether to write the state and end without an answer."""
+        raise NotImplementedError
+
+
+Work = Callable[[Progress, Hear, Wishes], dict[str, Any]]
+"""What a child does: a function of a module, or a `partial` of one; answers what JSON can hold."""
+
+
+class TrainingProcess(Generic[Report]):
     """One training in a child process; to be run once."""
 
-    def __init__(self, request: TrainRequest, *, threads: int = 0, niceness: int = NICENESS) -> None:
-        """`request` is sent to the child: with many pictures rather as `sources` than as `pairs`.
-
-        `threads` torch may use, 0 for all cores but one.
+    def __init__(
+        self,
+        work: Work,
+        out: Path,
+        answer: Callable[[dict[str, Any]], Report],
+        *,
+        threads: int = 0,
+        niceness: int = NICENESS,
+    ) -> None:
+        """`out` is where the training keeps its best weights and its checkpoints; `answer` makes the
+        report of what `work` said. `threads` torch may use, 0 for all cores but one.
         """
-        self._request, self._threads, self._niceness = request, threads, niceness
+        self._work, self._out, self._make = work, out, answer
+        self._threads, self._niceness = threads, niceness
         self._orders: Connection | None = None
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._state: State = "new"
-        self._place = (0, request.settings.iterations)
+        self._place = (0, 0)
         self.process_id = 0
 
     @property
@@ -79,11 +109,15 @@ class TrainingChild:
         """End after the step at hand; the best weights so far are the answer, the state is kept."""
         self._order("stop")
 
+    def leave(self) -> None:
+        """Write the state after the step at hand and end; `run` raises Cancelled."""
+        self._order("leave")
+
     def cancel(self) -> None:
         """End at once; `run` raises Cancelled. What was on disk stays there."""
         self._cancelled.set()
 
-    def run(self, hear: Hear = nobody, progress: Progress = unheard) -> TrainReport:
+    def run(self, hear: Hear = nobody, progress: Progress = unheard) -> Report:
         """Start the child, wait for its end, and return what came out.
 
         `hear` gets every event. `progress` is called every 50 ms; what it raises (Cancelled) ends the
@@ -95,7 +129,7 @@ class TrainingChild:
         orders, ours = context.Pipe(duplex=False)
         process = context.Process(
             target=_run,
-            args=(theirs, orders, self._request, self._threads, self._niceness),
+            args=(theirs, orders, self._work, self._threads, self._niceness),
             daemon=True,
             name="training",
         )
@@ -126,7 +160,7 @@ class TrainingChild:
             process.join()
             process.close()
             if not ended:
-                remove_unfinished(self._request.out)
+                remove_unfinished(self._out)
 
     def _listen(self, events: Connection, hear: Hear, progress: Progress) -> dict[str, Any]:
         """Everything until the last word, which is returned."""
@@ -139,7 +173,7 @@ class TrainingChild:
                 continue
             event: dict[str, Any] = json.loads(events.recv_bytes(_LONGEST_LETTER))
             kind = event["event"]
-            if kind in ("answer", "failed", "refused"):
+            if kind in ("answer", "failed", "refused", "left"):
                 return event
             if kind == "step":
                 self._place = (event["iteration"], event["of"])
@@ -148,16 +182,11 @@ class TrainingChild:
             self._state = _STATES.get(kind, self._state)
             hear(event)
 
-    def _answer(self, event: dict[str, Any]) -> TrainReport:
+    def _answer(self, event: dict[str, Any]) -> Report:
         if event["event"] == "answer":
-            out = self._request.out
-            return TrainReport(
-                read_installed(out),
-                event["best_f1"],
-                event["seconds"],
-                out.with_suffix(".log.jsonl"),
-                tuple(event["held_out"]),
-            )
+            return self._make(event["answer"])
+        if event["event"] == "left":
+            raise Cancelled
         if event["event"] == "refused":
             raise _refusal(event)
         log.warning("a training failed:\n%s", event["trace"])
@@ -170,7 +199,7 @@ class TrainingChild:
         return f"The training process ended unexpectedly {where}{f'; {way}' if way else '.'}"
 
     def _way_on(self) -> str:
-        kept = checkpoints(self._request.out)
+        kept = checkpoints(self._out)
         return f"it can go on from step {int(kept[0].stem)}." if kept else ""
 
     def _order(self, order: str) -> None:
@@ -179,6 +208,30 @@ class TrainingChild:
                 return
             with contextlib.suppress(OSError):  # it has ended meanwhile; `run` says how
                 self._orders.send_bytes(order.encode())
+
+
+class TrainingChild(TrainingProcess[TrainReport]):
+    """`run.train` in a child process."""
+
+    def __init__(self, request: TrainRequest, *, threads: int = 0, niceness: int = NICENESS) -> None:
+        """`request` is sent to the child: with many pictures rather as `sources` than as `pairs`."""
+        out = request.out
+        super().__init__(
+            partial(_train, request), out, partial(_report, out), threads=threads, niceness=niceness
+        )
+        self._place = (0, request.settings.iterations)
+
+
+def _train(request: TrainRequest, progress: Progress, hear: Hear, wishes: Wishes) -> dict[str, Any]:
+    from crackcore.training.run import train
+
+    report = train(request, progress, hear=hear, stop=wishes.stop)
+    return {"best_f1": report.best_f1, "seconds": report.seconds, "held_out": list(report.held_out)}
+
+
+def _report(out: Path, row: dict[str, Any]) -> TrainReport:
+    log_file = out.with_suffix(".log.jsonl")
+    return TrainReport(read_installed(out), row["best_f1"], row["seconds"], log_file, tuple(row["held_out"]))
 
 
 def _refusal(event: dict[str, Any]) -> CrackError:
@@ -192,14 +245,14 @@ def _refusal(event: dict[str, Any]) -> CrackError:
 # ---------------------------------------------------------------- in the child
 
 
-class _Orders:
+class _Orders(Wishes):
     """What the other process wants, heard on a thread of its own."""
 
     def __init__(self, orders: Connection, say: Hear) -> None:
         self._orders, self._say = orders, say
         self._may_go = threading.Event()
         self._may_go.set()
-        self.is_stopped = False
+        self.is_stopped = self.is_leaving = False
         threading.Thread(target=self._listen, daemon=True, name="orders").start()
 
     def wait(self) -> None:
@@ -209,12 +262,19 @@ class _Orders:
         self._say({"event": "paused"})
         self._may_go.wait()
 
+    def stop(self) -> bool:
+        self.wait()
+        return self.is_stopped
+
+    def leave(self) -> bool:
+        return self.is_leaving
+
     def _listen(self) -> None:
         while True:
             try:
                 order = self._orders.recv_bytes(64).decode()
             except (EOFError, OSError):
-                self.is_stopped = True
+                self.is_stopped = self.is_leaving = True
                 self._may_go.set()
                 time.sleep(_LAST_SECONDS)
                 os._exit(3)
@@ -224,13 +284,14 @@ class _Orders:
             elif order == "go on":
                 self._may_go.set()
                 self._say({"event": "going on"})
-            elif order == "stop":
+            elif order in ("stop", "leave"):
+                self.is_leaving = self.is_leaving or order == "leave"
                 self.is_stopped = True
                 self._may_go.set()
                 self._say({"event": "stopping"})
 
 
-def _run(events: Connection, orders: Connection, request: TrainRequest, threads: int, niceness: int) -> None:
+def _run(events: Connection, orders: Connection, work: Work, threads: int, niceness: int) -> None:
     _step_back(niceness)
     _be_quiet()
     lock = threading.Lock()
@@ -244,22 +305,23 @@ def _run(events: Connection, orders: Connection, request: TrainRequest, threads:
     def progress(done: int, total: int, note: str = "") -> None:
         asked.wait()
 
-    def stop() -> bool:
-        asked.wait()
-        return asked.is_stopped
-
-    from crackcore.training.run import limit_opencv_threads, train
+    from crackcore.training.run import limit_opencv_threads
 
     limit_opencv_threads()
     _limit_threads(threads)
     try:
-        report = train(request, progress, hear=say, stop=stop)
+        say({"event": "answer", "answer": work(progress, say, asked)})
+    except Cancelled:
+        say({"event": "left"})
+    except MemoryError:
         say(
             {
-                "event": "answer",
-                "best_f1": report.best_f1,
-                "seconds": report.seconds,
-                "held_out": list(report.held_out),
+                "event": "refused",
+                "kind": "model",
+                "message": "There was not enough memory to go on.",
+                "hint": "Close other programs; the last good state was kept.",
+                "path": "",
+                "reason": "",
             }
         )
     except CrackError as error:
