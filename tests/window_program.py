@@ -28,6 +28,7 @@ class Answers:
         self.projects: list[Path] = []
         self.new_projects: list[Path] = []
         self.weight_files: list[Path] = []
+        self.data_sets: list[Path] = []
         self.asked: list[str] = []
 
     def folder(self, title: str) -> Path | None:
@@ -45,6 +46,10 @@ class Answers:
     def weights(self, title: str) -> Path | None:
         self.asked.append(title)
         return self.weight_files.pop(0) if self.weight_files else None
+
+    def data_set(self, title: str) -> Path | None:
+        self.asked.append(title)
+        return self.data_sets.pop(0) if self.data_sets else None
 
     def new_project(self, title: str, suggestion: Path) -> Path | None:
         self.asked.append(title)

@@ -13,6 +13,7 @@ PICTURES = (
 )
 PROJECTS = f"Crackscope projects (*{PROJECT_SUFFIX})"
 WEIGHTS = "Weights (*.pth *.pt *.ckpt *.safetensors)"
+DATA_SETS = f"Lists of pairs and projects (*.txt *.lst *{PROJECT_SUFFIX} manifest.json)"
 ANY = "All files (*)"
 
 
@@ -38,6 +39,10 @@ class Ask:
 
     def weights(self, title: str) -> Path | None:
         name, _ = QFileDialog.getOpenFileName(self._parent, title, self._last, f"{WEIGHTS};;{ANY}")
+        return self._answer(name)
+
+    def data_set(self, title: str) -> Path | None:
+        name, _ = QFileDialog.getOpenFileName(self._parent, title, self._last, f"{DATA_SETS};;{ANY}")
         return self._answer(name)
 
     def new_project(self, title: str, suggestion: Path) -> Path | None:

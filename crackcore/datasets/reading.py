@@ -209,8 +209,11 @@ def mask_rule(dataset: Dataset, *, progress: Progress = unheard) -> MaskRule:
     At most some hundred masks are decoded, evenly spread; a mask with other values is refused when it
     is read. Look at `question` before using it. Broken masks are passed over here.
     """
-    if dataset.rule is not None:
-        return dataset.rule
+    return dataset.rule if dataset.rule is not None else rule_for(value_counts(dataset, progress=progress))
+
+
+def value_counts(dataset: Dataset, *, progress: Progress = unheard) -> ValueCounts:
+    """The values of the masks that `mask_rule` looks at."""
     drawn = [s for s in dataset.pairs if s.mask is not None]
     counts = ValueCounts()
     for done, sample in enumerate(spread(drawn, _SURVEYED)):
@@ -221,7 +224,7 @@ def mask_rule(dataset: Dataset, *, progress: Progress = unheard) -> MaskRule:
             continue
         if values is not None:
             counts.add(values)
-    return rule_for(counts)
+    return counts
 
 
 def spread(samples: Sequence[Sample], at_most: int) -> list[Sample]:
