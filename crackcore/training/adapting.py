@@ -26,20 +26,29 @@ from numpy.typing import NDArray
 from torch import nn
 
 from crackcore import __version__
-from crackcore.arrays import CRACK, UNDECIDED, ClassMask
+from crackcore.arrays import UNDECIDED
 from crackcore.domain.box import Box
+from crackcore.domain.model_families import family_made_from
 from crackcore.domain.model_spec import ModelSpec
 from crackcore.errors import InputRefused
 from crackcore.evaluation.intervals import Difference, pooled_difference
 from crackcore.evaluation.sweep import SweepCounts, pooled, sweep
 from crackcore.inference.predictor import Predictor
-from crackcore.inference.tiling import plan_tiles
+from crackcore.models import devices
 from crackcore.models.catalogue import InstalledModel
 from crackcore.models.model_files import load_network, save_model
 from crackcore.progress import Progress, unheard
 from crackcore.training.last_layer import Kept, LastLayer, Weights, points
 from crackcore.training.pairs import TrainingPair
 from crackcore.training.regression import Points, fitted, joined
+from crackcore.training.seen_pictures import (
+    SeenPart,
+    SeenPicture,
+    SeenSight,
+    mask_digest,
+    small_copy,
+    windows,
+)
 from crackcore.training.splits import photo_groups
 
 SURE = 0.8
@@ -107,9 +116,14 @@ class Adapted:
     def seconds(self) -> float:
         return sum(self.steps.values())
 
-    def predictor(self, *, threads: int | None = None) -> Predictor:
-        """To be used on the open picture at once, before anything is saved."""
-        return Predictor(self.network, self.spec, threads=threads)
+    def predictor(self, device: str = "cpu", *, threads: int | None = None) -> Predictor:
+        """To be used on the open picture at once, before anything is saved.
+
+        `device` as in `PredictSettings`. Raises DeviceProblem when the wished one is not there.
+        """
+        chosen = devices.choose_device(device)
+        network = self.network if chosen.kind == "cpu" else deepcopy(self.network)
+        return Predictor(network, self.spec, device=chosen, threads=threads)
 
     def save(self, path: Path, name: str = "", *, insist: bool = False) -> InstalledModel:
         """Write the model as a file of its own, beside the old one.
@@ -140,26 +154,42 @@ class Adapter:
             if factor not in self._last:
                 self._last[factor] = LastLayer(self._network, _enlarged(model.spec, factor))
         self._threads = threads
-        self._pictures: dict[str, _Picture] = {}
+        self._pictures: dict[str, SeenPicture] = {}
         self._seeing = 0.0
 
     def __len__(self) -> int:
         return len(self._pictures)
 
-    def add(self, pair: TrainingPair) -> None:
-        """Take in a corrected picture, or its newer correction (same digest); about 0.2 s per 0.25 MP,
-        and four times that for an enlargement of 2.
+    @property
+    def bytes(self) -> int:
+        """Memory held by what is kept of the pictures."""
+        return sum(picture.bytes for picture in self._pictures.values())
 
-        Raises InputRefused when nothing of it is decided.
+    @property
+    def digests(self) -> frozenset[str]:
+        """The pictures that were taken in, by the digests of their files."""
+        return frozenset(self._pictures)
+
+    def holds(self, sha256: str, mask_digest: str) -> bool:
+        """Whether this picture was taken in with this very mask (see `mask_digest`)."""
+        known = self._pictures.get(sha256)
+        return known is not None and known.mask_digest == mask_digest
+
+    def add(self, pair: TrainingPair, progress: Progress = unheard) -> None:
+        """Take in a corrected picture, or its newer correction (same digest); about 0.2 s per 0.25 MP,
+        and four times that for an enlargement of 2. Where a newer correction leaves the same tiles to
+        be looked at, what the network saw there is used again.
+
+        Raises InputRefused when nothing of it is decided; Cancelled, which leaves all as it was.
         """
         if not (pair.mask != UNDECIDED).any():
             raise InputRefused(pair.path, "nothing is marked in this picture.")
         started = time.perf_counter()
-        known = self._pictures.get(pair.sha256)
-        if known is not None and np.array_equal(known.pair.mask, pair.mask):
+        digest = mask_digest(pair.mask)
+        if self.holds(pair.sha256, digest):
             return
         with _threads(self._threads):
-            self._pictures[pair.sha256] = self._seen(pair)
+            self._pictures[pair.sha256] = self._seen(pair, digest, progress)
         self._seeing += time.perf_counter() - started
 
     def remove(self, sha256: str) -> None:
@@ -167,21 +197,24 @@ class Adapter:
         self._pictures.pop(sha256, None)
 
     def adapt(self, progress: Progress = unheard) -> Adapted:
-        """The adapted model. Raises InputRefused without a picture that shows crack, Cancelled."""
+        """The adapted model. Raises InputRefused without a picture that shows crack, Cancelled.
+
+        `steps` of the answer count what was seen since the answer before it.
+        """
         pictures = list(self._pictures.values())
         if not any(one.crack for one in pictures):
             raise InputRefused(self.model.path, "no corrected picture shows a crack.", hint="Correct some.")
         with _threads(self._threads):
             return self._adapted(pictures, progress)
 
-    def _adapted(self, pictures: Sequence[_Picture], progress: Progress) -> Adapted:
+    def _adapted(self, pictures: Sequence[SeenPicture], progress: Progress) -> Adapted:
         s = self.settings
         started = time.perf_counter()
         groups = np.array(
             photo_groups(
-                [p.pair.pixels for p in pictures],
-                [p.pair.stem for p in pictures],
-                names=[p.pair.group for p in pictures],
+                [p.small for p in pictures],
+                [p.stem for p in pictures],
+                names=[p.group for p in pictures],
             )
         )
         folds = _folds(groups, s.folds)
@@ -192,35 +225,52 @@ class Adapter:
             choices.append(_Choice(factor, None, [p.sights[factor].counts for p in pictures], None))
             for strength in s.strengths:
                 number = len(choices) - len(choices) // (len(s.strengths) + 1) - 1
-                progress(number, rounds, "Learning")
-                choices.append(self._tried(pictures, folds, factor, strength))
-        progress(rounds, rounds)
+
+                def heard(done: int, total: int, note: str = "", number: int = number) -> None:
+                    progress(number * total + done, rounds * total, "Learning")
+
+                choices.append(self._tried(pictures, folds, factor, strength, heard))
+        progress(1, 1, "Learning")
         # nothing held out, nothing to choose by: the last layer that moves least
         chosen = max(choices, key=lambda choice: choice.worth) if folds else choices[1]
         steps = {"see": self._seeing, "compare photos": grouped - started}
+        self._seeing = 0.0
         steps["learn and check"] = time.perf_counter() - grouped
         return self._answer(pictures, len(set(groups.tolist())), chosen, bool(folds), steps)
 
     def _tried(
-        self, pictures: Sequence[_Picture], folds: Sequence[NDArray[np.bool_]], factor: float, strength: float
+        self,
+        pictures: Sequence[SeenPicture],
+        folds: Sequence[NDArray[np.bool_]],
+        factor: float,
+        strength: float,
+        progress: Progress,
     ) -> _Choice:
         """Each picture scored by a last layer that never saw it; and one from all, to be used."""
+        total = len(pictures) + 1
+        progress(0, total)
         whole = self._fit(pictures, factor, strength)
-        if not folds:
-            return _Choice(factor, strength, [self._counted(p, factor, whole) for p in pictures], whole)
         counts = [p.sights[factor].counts for p in pictures]
+        if not folds:
+            for i, picture in enumerate(pictures):
+                progress(1 + i, total)
+                counts[i] = self._counted(picture, factor, whole)
+            return _Choice(factor, strength, counts, whole)
+        done = 1
         for fold in folds:
             learn = [p for p, out in zip(pictures, fold, strict=True) if not out]
             if not any(p.crack for p in learn):
                 continue  # the only crack is held out: nothing is learned for that picture
             weights = self._fit(learn, factor, strength)
             for i in np.flatnonzero(fold).tolist():
+                progress(done, total)
                 counts[i] = self._counted(pictures[i], factor, weights)
+                done += 1
         return _Choice(factor, strength, counts, whole)
 
     def _answer(
         self,
-        pictures: Sequence[_Picture],
+        pictures: Sequence[SeenPicture],
         photos: int,
         chosen: _Choice,
         judged: bool,
@@ -255,7 +305,7 @@ class Adapter:
 
     def _spec(
         self,
-        pictures: Sequence[_Picture],
+        pictures: Sequence[SeenPicture],
         before: Score,
         after: Score,
         chosen: _Choice,
@@ -278,37 +328,61 @@ class Adapter:
             "set": "corrected pictures",
             "kind": "adapted",
             "trained_on": len(pictures),
-            "sha256": sorted(p.pair.sha256 for p in pictures),
+            "sha256": sorted(p.sha256 for p in pictures),
         }
         return replace(
             base,
             name=f"{base.name}-adapted",
             threshold=after.threshold / 255,
+            family=family_made_from(base.family),
             source=f"adapted from {base.name} ({self.model.sha256[:12]}) with crackscope {__version__}",
             scores={**base.scores, "adapted": made},
             training_data=(*base.training_data, row),
         )
 
-    def _seen(self, pair: TrainingPair) -> _Picture:
-        return _Picture(pair, {factor: self._sight(pair, last) for factor, last in self._last.items()})
+    def _seen(self, pair: TrainingPair, digest: str, progress: Progress) -> SeenPicture:
+        before = self._pictures.get(pair.sha256)
+        boxes = windows(pair.mask, self.model.spec.tile_px, self.settings.windows)
+        of_one = 2 * len(boxes)
+        of_all, sights = len(self._last) * of_one, {}
+        for number, (factor, last) in enumerate(self._last.items()):
+            known = {} if before is None else {part.box: part.kept for part in before.sights[factor].parts}
 
-    def _sight(self, pair: TrainingPair, last: LastLayer) -> _Sight:
-        s, tile = self.settings, self.model.spec.tile_px
+            def heard(done: int, total: int, note: str = "", first: int = number * of_one) -> None:
+                progress(first + done, of_all, "Looking")
+
+            sights[factor] = self._sight(pair, last, boxes, known, heard)
+        progress(of_all, of_all, "Looking")
+        return SeenPicture(pair.sha256, pair.stem, pair.group, small_copy(pair.pixels), digest, sights)
+
+    def _sight(
+        self,
+        pair: TrainingPair,
+        last: LastLayer,
+        boxes: Sequence[Box],
+        known: dict[Box, Kept],
+        progress: Progress,
+    ) -> SeenSight:
+        s = self.settings
         rng = np.random.default_rng([s.seed, int(pair.sha256[:8] or "0", 16)])
         old = last.weights
-        parts: list[_Part] = []
+        parts: list[SeenPart] = []
         learned: list[Points] = []
         counts = SweepCounts.nothing(s.tolerance_px)
-        for box in windows(pair.mask, tile, s.windows):
+        for done, box in enumerate(boxes):
+            progress(2 * done, 2 * len(boxes))
             mask = np.ascontiguousarray(pair.mask[box.slices])
-            kept = last.keep(np.ascontiguousarray(pair.pixels[box.slices]))
+            kept = known.get(box)
+            if kept is None:
+                kept = last.keep(np.ascontiguousarray(pair.pixels[box.slices]))
+            progress(2 * done + 1, 2 * len(boxes))
             at, truth, weight = points(mask, kept.score, s.points, rng)
-            parts.append(_Part(kept, mask))
+            parts.append(SeenPart(box, kept, mask))
             learned.append(Points.of(last.rows(kept, at), truth, weight, old.weight.numpy(), old.bias))
             counts = counts + sweep(last.score_map(kept, old), mask, s.tolerance_px)
-        return _Sight(parts, joined(learned).sharing_one(), replace(counts, images=1))
+        return SeenSight(parts, joined(learned).sharing_one(), replace(counts, images=1))
 
-    def _fit(self, pictures: Sequence[_Picture], factor: float, strength: float) -> Weights:
+    def _fit(self, pictures: Sequence[SeenPicture], factor: float, strength: float) -> Weights:
         s, last = self.settings, self._last[factor]
         old = last.weights
         together = joined([p.sights[factor].points for p in pictures]).with_crack_weighing(s.crack_weight)
@@ -317,41 +391,12 @@ class Adapter:
         weight = old.weight + torch.from_numpy(change).view_as(old.weight)
         return Weights(weight, old.bias + shift)
 
-    def _counted(self, picture: _Picture, factor: float, weights: Weights) -> SweepCounts:
+    def _counted(self, picture: SeenPicture, factor: float, weights: Weights) -> SweepCounts:
         total = SweepCounts.nothing(self.settings.tolerance_px)
         for part in picture.sights[factor].parts:
             score = self._last[factor].score_map(part.kept, weights)
             total = total + sweep(score, part.mask, self.settings.tolerance_px)
         return replace(total, images=1)
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    kept: Kept
-    mask: ClassMask
-
-
-@dataclass(frozen=True, eq=False)
-class _Sight:
-    """A picture at one enlargement: what is kept, what is learned from, and the old model's counts."""
-
-    parts: list[_Part]
-    points: Points
-    counts: SweepCounts
-
-
-@dataclass(frozen=True, eq=False)
-class _Picture:
-    pair: TrainingPair
-    sights: dict[float, _Sight]
-
-    @property
-    def before(self) -> SweepCounts:
-        return self.sights[1.0].counts
-
-    @property
-    def crack(self) -> bool:
-        return self.before.truth > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -367,22 +412,6 @@ class _Choice:
     def worth(self) -> float:
         """The best F1, less what a slower model must gain."""
         return pooled(self.counts).best().f1 - (WORTH_THE_TIME if self.factor > 1 else 0.0)
-
-
-def windows(mask: ClassMask, tile_px: int, count: int) -> list[Box]:
-    """The tiles of a picture that are looked at: all, or those with most crack and one without."""
-    height, width = mask.shape
-    if max(height, width) <= 1.5 * tile_px:  # a second tile would see nearly the same
-        return [Box(0, height, 0, width)]
-    plan = plan_tiles(height, width, tile_px=tile_px, overlap_px=0, align_px=8)
-    boxes = [box for row in range(len(plan.rows)) for box in plan.row_boxes(row)]
-    boxes = [box for box in boxes if (mask[box.slices] != UNDECIDED).any()]
-    if len(boxes) <= count:
-        return boxes
-    crack = np.array([np.count_nonzero(mask[box.slices] == CRACK) for box in boxes])
-    order = np.argsort(-crack, kind="stable")
-    chosen = [int(i) for i in order[: count - 1]]
-    return [boxes[i] for i in sorted({*chosen, int(order[-1])})]
 
 
 def _folds(groups: NDArray[np.int64], most: int) -> list[NDArray[np.bool_]]:

@@ -17,10 +17,12 @@ from crackcore.inference.predictor import Predictor
 from crackcore.models.architectures import OWN
 from crackcore.models.catalogue import InstalledModel, create_network, known_architecture, read_installed
 from crackcore.models.model_files import load_network, save_model
-from crackcore.training.adapting import Adapter, AdaptSettings, windows
+from crackcore.progress import Cancelled
+from crackcore.training.adapting import Adapter, AdaptSettings
 from crackcore.training.last_layer import LAST_LAYERS, LastLayer, Weights, points
 from crackcore.training.pairs import TrainingPair
 from crackcore.training.regression import Points, fitted
+from crackcore.training.seen_pictures import mask_digest, windows
 
 QUICK = AdaptSettings(strengths=(1e-3,), points=(400, 200, 200, 200), folds=3)
 
@@ -193,7 +195,10 @@ def test_enlarging_is_chosen_only_where_it_pays(base: InstalledModel) -> None:
         both.add(corrected(number))
     heard: list[tuple[float, float]] = []
     adapted = both.adapt(lambda done, total, note="": heard.append((done, total)))
-    assert heard == [(0, 2), (1, 2), (2, 2)]
+    shares = [done / total for done, total in heard]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0, 1)
+    assert len(heard) > 8, "a cancel is heard between any two pictures"
     assert adapted.enlarged in (1.0, 2.0)
     assert adapted.spec.preprocessing.input_scale == adapted.enlarged
     alone = Adapter(base, QUICK)
@@ -217,6 +222,54 @@ def test_a_picture_counts_as_it_was_corrected_last(base: InstalledModel) -> None
     assert len(one) == 0
     with pytest.raises(InputRefused, match="nothing is marked"):
         one.add(replace(pair, mask=np.full_like(pair.mask, 255)))
+
+
+def test_what_was_seen_is_not_seen_again(base: InstalledModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+    keep = LastLayer.keep
+    monkeypatch.setattr(
+        LastLayer, "keep", lambda self, pixels: seen.append(pixels.shape) or keep(self, pixels)
+    )
+    one = Adapter(base, QUICK)
+    pair = corrected(1)
+    one.add(pair)
+    assert one.holds(pair.sha256, mask_digest(pair.mask))
+    one.add(pair)
+    mask = pair.mask.copy()
+    mask[:, :60] = 0
+    one.add(replace(pair, mask=mask))
+    assert len(seen) == 1, "a newer mask needs no second look at the same pixels"
+    assert not one.holds(pair.sha256, mask_digest(pair.mask))
+    anew = Adapter(base, QUICK)
+    anew.add(replace(pair, mask=mask))
+    assert one.adapt().after == anew.adapt().after
+    assert one.digests == {pair.sha256}
+    assert one.bytes > pair.mask.nbytes
+
+
+def test_looking_can_be_cancelled_and_leaves_all_as_it_was(base: InstalledModel) -> None:
+    def no(done: float, total: float, note: str = "") -> None:
+        if done > 0:
+            raise Cancelled
+
+    one = Adapter(base, QUICK)
+    with pytest.raises(Cancelled):
+        one.add(corrected(1), no)
+    assert len(one) == 0
+    one.add(corrected(1))
+    with pytest.raises(Cancelled):
+        one.adapt(no)
+    assert one.adapt().pictures == 1
+
+
+def test_of_a_large_photo_only_a_small_copy_is_kept(base: InstalledModel) -> None:
+    large = cv2.resize(corrected(1).pixels, (1500, 900))
+    mask = np.full((900, 1500), 255, np.uint8)
+    mask[400:500, 700:800] = 0
+    mask[440:450, 700:800] = 1
+    one = Adapter(base, QUICK)
+    one.add(replace(corrected(1), pixels=large, mask=mask))
+    assert one._pictures[corrected(1).sha256].small.shape == (384, 640, 3)
 
 
 def test_of_a_large_picture_the_tiles_with_most_crack_are_kept_and_one_without() -> None:
