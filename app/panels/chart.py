@@ -29,7 +29,7 @@ _DASHES = (
     Qt.PenStyle.DashDotLine,
 )
 _SYMBOLS = ("o", "s", "t", "d")
-LINE_PX, POINT_PX = 2, 7
+LINE_PX, POINT_PX = 2, 9
 _SAMPLE_PX = 26  # of a line in the legend
 
 
@@ -165,6 +165,7 @@ class Chart(QWidget):
         plot.setAntialiasing(True)
         plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         plot.setFrameShape(plot.Shape.NoFrame)
+        plot.getPlotItem().setContentsMargins(0, SPACE, SPACE + 4, 0)  # room for half of the last numbers
         plot.getPlotItem().getViewBox().setDefaultPadding(0.02)
         # A wheel over the chart moves the panel it stands in, not the axes.
         plot.wheelEvent = lambda event: event.ignore()
@@ -184,6 +185,8 @@ class Chart(QWidget):
             curve.setClipToView(False)
             curve.setDownsampling(auto=True, method="peak")
         colour = QColor(role_colour(line.role, scheme))
+        rim = QPen(QColor(scheme.raised), 1)
+        rim.setCosmetic(True)
         marked = line.points or line.x.size == 1  # a line of one point would not be seen
         curve.setData(
             line.x,
@@ -192,7 +195,7 @@ class Chart(QWidget):
             symbol=_SYMBOLS[line.role % ROLES] if marked else None,
             symbolSize=POINT_PX,
             symbolBrush=colour,
-            symbolPen=QPen(QColor(scheme.raised), 1),
+            symbolPen=rim,
         )
 
     def _apply_ranges(self) -> None:
@@ -215,7 +218,7 @@ class Chart(QWidget):
             axis.setPen(QPen(QColor(scheme.text_soft), 1))
             axis.setTextPen(QColor(scheme.text_soft))
             axis.enableAutoSIPrefix(False)
-            axis.setStyle(tickFont=self.font(), tickTextOffset=SPACE // 2)
+            axis.setStyle(tickFont=self.font(), tickTextOffset=SPACE // 2, hideOverlappingLabels=False)
             points = self.font().pointSizeF()
             axis.setLabel(title, **{"color": scheme.text, "font-size": f"{points:.1f}pt"})
         for name in self._lines:
