@@ -38,6 +38,13 @@ def add(subparsers: Any) -> None:
         metavar="DIR",
         help="folder whose masks are incomplete: teaches only what is certainly no crack (repeatable)",
     )
+    parser.add_argument(
+        "--drawn",
+        type=int,
+        default=0,
+        metavar="N",
+        help="learn from so many drawn pictures too: bricks, tiles, form-work and others, with cracks",
+    )
     parser.add_argument("--out", required=True, metavar="FILE", help="model file to write (.safetensors)")
     parser.add_argument("--name", help="name of the model; else that of the file")
     parser.add_argument("--architecture", help="else that of --start-from, else cgnet_m3n21")
@@ -247,6 +254,7 @@ def _settings(settings: TrainSettings, options: argparse.Namespace) -> TrainSett
     return replace(
         settings,
         mixed=options.mixed,
+        drawn=options.drawn,
         hold_out_share=options.hold_out,
         seed=options.seed,
         accumulate=options.accumulate,

@@ -50,11 +50,11 @@ def limit_opencv_threads() -> None:
 
 
 def _chances(pairs: Sequence[TrainingPair], s: TrainSettings) -> NDArray[np.float64]:
-    """Chance of each picture: sets by the root of their size, kinds by their share."""
+    """Chance of each picture: sets by their share or else the root of their size, kinds by their share."""
     sizes: dict[str, int] = {}
     for p in pairs:
         sizes[p.set_name] = sizes.get(p.set_name, 0) + 1
-    shares = {"crack-free": s.crack_free_share, "weak": s.weak_share}
+    shares = {"crack-free": s.crack_free_share, "weak": s.weak_share, "drawn": s.drawn_share}
     raw = np.array([1 / np.sqrt(sizes[p.set_name]) for p in pairs])
     kinds = np.array([p.kind for p in pairs])
     out = np.zeros(len(pairs))
@@ -64,6 +64,14 @@ def _chances(pairs: Sequence[TrainingPair], s: TrainSettings) -> NDArray[np.floa
             out[kinds == kind] = share * raw[kinds == kind] / raw[kinds == kind].sum()
             special += share
     usual = kinds == "pairs"
-    out[usual] = (1 - special) * raw[usual] / raw[usual].sum()
+    names = np.array([p.set_name for p in pairs])
+    left = 1 - special
+    for name, share in s.set_shares.items():
+        ours = usual & (names == name)
+        if ours.any() and (usual & ~ours).any():
+            out[ours] = (1 - special) * share / ours.sum()
+            usual = usual & ~ours
+            left -= (1 - special) * share
+    out[usual] = left * raw[usual] / raw[usual].sum()
     chances: NDArray[np.float64] = out / out.sum()
     return chances

@@ -1,11 +1,12 @@
 """Photographs with masks in memory, as training reads them, from any data set that `datasets` knows.
 
 A folder of crack-free photographs needs no masks. A folder with incomplete masks ("weak") teaches only
-"sound", and only far from everything that is marked.
+"sound", and only far from everything that is marked. Pictures that are drawn belong to no folder.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,12 +18,16 @@ import numpy as np
 
 from crackcore.arrays import UNDECIDED, ClassMask, RgbImage
 from crackcore.datasets import Dataset, mask_rule, read_dataset, read_sample
+from crackcore.datasets.drawing import drawn_picture
 from crackcore.errors import InputRefused, PhotoMissing
 from crackcore.imaging.mask_rules import MaskRule
 from crackcore.names import shown_name
 from crackcore.progress import Progress, unheard
 
-Kind = Literal["pairs", "crack-free", "weak"]
+Kind = Literal["pairs", "crack-free", "weak", "drawn"]
+ONLY_TEACH = ("weak", "drawn")
+"""Kinds on which nothing is ever measured."""
+DRAWN = "drawn"
 WEAK_DISTANCE_PX = 40  # nearer than this to a mark of an incomplete mask, nothing is certain
 
 
@@ -53,6 +58,19 @@ class PairsFound:
     refused: tuple[tuple[str, str], ...]
     crack_values: str = ""
     notes: tuple[str, ...] = ()
+
+
+def drawn_pairs(count: int, seed: int = 0, progress: Progress = unheard) -> tuple[TrainingPair, ...]:
+    """So many pictures that are drawn (see `datasets.drawing`); the same for the same seed."""
+    pairs = []
+    for number in range(count):
+        progress(number, count, DRAWN)
+        pixels, mask = drawn_picture(seed, number)
+        digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+        pairs.append(
+            TrainingPair(f"{DRAWN}-{number}", DRAWN, "drawn", Path(f"{DRAWN}-{number}"), digest, pixels, mask)
+        )
+    return tuple(pairs)
 
 
 def read_pairs(

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from crackcore import __version__
+from crackcore.domain.model_families import family_made_from
 from crackcore.domain.model_spec import ModelSpec, Preprocessing
 from crackcore.errors import InputRefused, TrainingStopped
 from crackcore.models import devices
@@ -45,7 +46,7 @@ from crackcore.training.checkpoints import (
     save_checkpoint,
 )
 from crackcore.training.criteria import Criterion, Moment
-from crackcore.training.pairs import TrainingPair, read_pairs
+from crackcore.training.pairs import ONLY_TEACH, TrainingPair, drawn_pairs, read_pairs
 from crackcore.training.published_criteria import create_criterion
 from crackcore.training.settings import TrainReport, TrainRequest, TrainSettings, TrainSource
 from crackcore.training.sides import split
@@ -133,7 +134,7 @@ class _Training:
         self.held = split(request, preparing)
         sides = list(zip(request.pairs, self.held, strict=True))
         self.learn = [p for p, h in sides if not h]
-        self.check = [p for p, h in sides if h and p.kind != "weak"]
+        self.check = [p for p, h in sides if h and p.kind not in ONLY_TEACH]
         if not any(p.kind == "pairs" for p in self.learn) or not any(p.kind == "pairs" for p in self.check):
             raise InputRefused(
                 request.out.name, "too few pictures: some must train and some, from other photos, must check."
@@ -399,9 +400,9 @@ def _preparing(progress: Progress, hear: Hear) -> Progress:
 
 def _with_pictures(request: TrainRequest, progress: Progress) -> TrainRequest:
     """With the pictures of its sources read into memory."""
-    if not request.sources:
-        return request
     pairs = list(request.pairs)
+    if request.settings.drawn:
+        pairs += drawn_pairs(request.settings.drawn, request.settings.seed, progress)
     for source in request.sources:
         found = read_pairs(
             source.folder, kind=source.kind, rule=source.rule, side=source.side, progress=progress
@@ -480,5 +481,6 @@ def _first_spec(
         licence=request.licence,
         source=request.source or f"trained with crackscope {__version__}, {datetime.now(UTC):%Y-%m-%d}",
         summary=request.summary,
+        family=family_made_from(request.start_from.spec.family if request.start_from else ""),
         training_data=tuple(rows),
     )

@@ -32,8 +32,11 @@ class TrainSettings:
     mean of the weights that is kept at each step; that mean is what is checked and saved (0: the
     weights themselves). `mixed` computes forward passes in bfloat16, on the GPU always.
     `start` is a name of `starting.STARTS`: how a network begins that starts from nothing.
+    `set_shares` is how much of the crops comes from the sets named; else sets are drawn by the root of
+    their size.
     `batch_norm` trains convolutions that have no norm layer with one, which is folded into them when
-    the model is saved (see `batch_norm`).
+    the model is saved (see `batch_norm`). `drawn` is the number of pictures that are drawn and
+    learned from beside the photos; the shares say how many of the crops come from them and others.
     """
 
     iterations: int = 2500
@@ -54,6 +57,9 @@ class TrainSettings:
     hold_out_share: float = 0.2
     crack_free_share: float = 0.10  # of the crops
     weak_share: float = 0.05
+    set_shares: dict[str, float] = field(default_factory=dict)
+    drawn: int = 0
+    drawn_share: float = 0.25
     seed: int = 0
     augment: Augmentation = AugmentSettings()
     schedule: Schedule | None = None

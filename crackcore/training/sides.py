@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crackcore.progress import Progress, unheard
+from crackcore.training.pairs import ONLY_TEACH
 from crackcore.training.settings import TrainRequest
 from crackcore.training.splits import hold_out, photo_groups
 
@@ -12,7 +13,7 @@ def split(request: TrainRequest, progress: Progress = unheard) -> list[bool]:
 
     Stems asked for take their group along; so do near-duplicates in other sets.
     """
-    at = [i for i, p in enumerate(request.pairs) if p.kind != "weak"]
+    at = [i for i, p in enumerate(request.pairs) if p.kind not in ONLY_TEACH]
     chosen = [request.pairs[i] for i in at]
     groups = photo_groups(
         [p.pixels for p in chosen],

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from crackcore.training.pairs import TrainingPair
+from crackcore.training.pairs import ONLY_TEACH, TrainingPair
 
 Hear = Callable[[dict[str, Any]], None]
 
@@ -70,4 +70,4 @@ def picture_rows(pairs: Sequence[TrainingPair], held: Sequence[bool]) -> list[di
 
 
 def _side(pair: TrainingPair, held: bool) -> str:
-    return "check" if held and pair.kind != "weak" else "none" if held else "learn"
+    return "check" if held and pair.kind not in ONLY_TEACH else "none" if held else "learn"
