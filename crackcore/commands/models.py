@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from crackcore.models.architectures import Architecture
     from crackcore.models.catalogue import InstalledModel
 
+FAMILY_WORDS = {"open": "open", "research": "research only"}
+
 
 def add(subparsers: Any) -> None:
     """Declare `models`."""
@@ -42,7 +44,10 @@ def run(options: argparse.Namespace) -> int:
     show("Installed models")
     for m in models:
         size = f"{m.bytes / 1e6:6.1f} MB"
-        show(f"  {m.name:20} {m.spec.architecture:20} {size}  {m.spec.licence}  {m.spec.summary}")
+        family = FAMILY_WORDS.get(m.spec.family, "")
+        show(
+            f"  {m.name:24} {m.spec.architecture:16} {size}  {family:13}  {m.spec.licence}  {m.spec.summary}"
+        )
     if not models:
         show("  None.")
     show("")
@@ -81,6 +86,7 @@ def _architecture_row(a: Architecture, models: Sequence[InstalledModel]) -> dict
 
 
 def _model_row(m: InstalledModel, device: str) -> dict[str, Any]:
+    from crackcore.domain.model_families import research_note
     from crackcore.names import escaped
 
     return {
@@ -90,6 +96,8 @@ def _model_row(m: InstalledModel, device: str) -> dict[str, Any]:
         "bytes": m.bytes,
         "sha256": m.sha256,
         "licence": m.spec.licence,
+        "family": m.spec.family,
+        "terms": research_note(m.spec.family),
         "summary": m.spec.summary,
         "threshold": m.spec.threshold,
         "training_data": list(m.spec.training_data),

@@ -73,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(answer)
     failed = [p for p in answer["pictures"] if p["status"] == "failed"]
+    if answer["terms"]:
+        say(answer["terms"])
     for row in failed:
         say(f"Not analysed: {row['reason']}")
     if not options.json:
@@ -84,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace, save: list[str], model: Any, found: Any) -> dict[str, Any]:
     from crackcore import storage
     from crackcore.domain.image_record import Threshold
+    from crackcore.domain.model_families import research_note
     from crackcore.domain.prediction import PredictSettings
     from crackcore.errors import CrackError
     from crackcore.exports.pictures import mask_png, overlay_jpeg, score_png
@@ -173,6 +176,7 @@ def _predict(options: argparse.Namespace, save: list[str], model: Any, found: An
                     mask,
                     model=model.name,
                     model_sha256=model.sha256,
+                    model_family=model.spec.family,
                     refinement=refinement,
                     threshold=threshold,
                     file=f"{stem}.png",
@@ -184,6 +188,8 @@ def _predict(options: argparse.Namespace, save: list[str], model: Any, found: An
         summary = {
             "model": model.name,
             "model_sha256": model.sha256,
+            "model_family": model.spec.family,
+            "terms": research_note(model.spec.family, model.name),
             "refinement": refinement,
             "threshold": share,
             "threshold_step": step,

@@ -28,7 +28,8 @@ class ModelSpec:
     `activation` says how outputs become scores: "softmax" (last of two channels), "sigmoid", or
     "none" (they are scores already). `source_sha256` is the digest of the file that the weights
     were imported from, "" for our own. `refinement` names what is done to the score afterwards
-    ("" or a name of `crackcore.refinement`).
+    ("" or a name of `crackcore.refinement`). `family` is "open", "research" (results only for
+    non-commercial research) or "" for models of users, see `model_families`.
     `threshold` is the score (0..1) at which the model was measured. `scores` holds measured
     figures by data set, `training_data` one row per set with its licence.
     """
@@ -48,6 +49,7 @@ class ModelSpec:
     source_sha256: str = ""
     refinement: str = ""
     summary: str = ""
+    family: str = ""
     training_data: tuple[dict[str, Any], ...] = ()
     scores: dict[str, Any] = field(default_factory=dict)
 
@@ -74,4 +76,6 @@ class ModelSpec:
         spec = cls(**known)
         if not isinstance(spec.name, str) or not isinstance(spec.architecture, str):
             raise TypeError("name and architecture must be text")
+        if not isinstance(spec.family, str):
+            raise TypeError("family must be text")
         return spec

@@ -21,7 +21,10 @@ class PredictSettings:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A score map and what made it. Thresholding it makes a mask; the prediction itself stays."""
+    """A score map and what made it. Thresholding it makes a mask; the prediction itself stays.
+
+    `family` is that of the model: "research" marks what may only be used for non-commercial research.
+    """
 
     score: ScoreMap
     model: str
@@ -30,6 +33,7 @@ class Prediction:
     settings: PredictSettings = PredictSettings()
     seconds: float = 0.0
     made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    family: str = ""
 
     @property
     def scale(self) -> int:

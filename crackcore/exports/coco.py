@@ -25,6 +25,7 @@ from crackcore.exports.report import (
 )
 from crackcore.exports.rle import Piece, pieces, whole
 from crackcore.exports.source import ExportImage, Walk, facts_of, public_path
+from crackcore.exports.terms import notes_on_terms
 from crackcore.names import escaped
 from crackcore.progress import Progress, unheard
 from crackcore.storage import new_folder, write_new
@@ -78,7 +79,7 @@ def write_coco(
         notes = notes_on_grids(
             walk,
             "sizes and masks there are those of the photo enlarged four times; enlarge it to lay them over",
-        )
+        ) + notes_on_terms(row["crackscope"] for row in images)
         made = header("coco")
         if notes:
             made["notes"] = list(notes)

@@ -12,6 +12,7 @@ from crackcore.exports import pictures
 from crackcore.exports.grids import notes_on_grids
 from crackcore.exports.report import ExportReport, header, json_bytes, skipped_names, skipped_rows
 from crackcore.exports.source import ExportImage, Walk, facts_of
+from crackcore.exports.terms import notes_on_terms
 from crackcore.progress import Progress, unheard
 from crackcore.storage import new_folder, write_new
 
@@ -111,7 +112,7 @@ def _write(
         manifest = header(format)
         if format == "png":
             manifest["grey_values"] = GREY_VALUES
-        notes = notes_on_grids(walk, ON_GRIDS[format])
+        notes = notes_on_grids(walk, ON_GRIDS[format]) + notes_on_terms(rows)
         if notes:
             manifest["notes"] = list(notes)
         manifest["pictures"] = rows

@@ -239,5 +239,6 @@ def facts_of(image: ExportImage) -> dict[str, Any]:
         "review": record.review.value,
         "model": prediction.model if prediction else "",
         "model_sha256": prediction.model_sha256 if prediction else "",
+        "model_family": prediction.family if prediction else "",
         "threshold": {"low": record.threshold.low, "high": record.threshold.high} if prediction else None,
     }

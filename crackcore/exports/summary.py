@@ -11,6 +11,7 @@ from crackcore.exports.grids import notes_on_grids
 from crackcore.exports.report import ExportReport, skipped_names
 from crackcore.exports.source import NOT_ANALYSED, ExportImage, Walk, facts_of
 from crackcore.exports.tables import Row, summary_csv, summary_row
+from crackcore.exports.terms import notes_on_terms
 from crackcore.progress import Progress, unheard
 from crackcore.storage import new_folder, write_new
 
@@ -44,6 +45,8 @@ def write_summary(
         write_new(folder / "summary.csv", summary_csv(rows[id(image)] for image in walk.images))
     written = len(walk.images) - len(walk.skipped)
     notes = notes_on_grids(walk, "crack_px and decided_px count photo pixels, in sixteenths")
+    left_out = {id(image) for image, _ in walk.skipped}
+    notes += notes_on_terms(row for key, row in rows.items() if key not in left_out)
     return ExportReport("csv", out, written, skipped_names(walk), ("summary.csv",), notes)
 
 
@@ -61,6 +64,7 @@ def _row(image: ExportImage, stem: str, reason: str = "") -> Row:
         review=record.review.value,
         model=facts["model"] if answered else "",
         model_sha256=facts["model_sha256"] if answered else "",
+        model_family=facts["model_family"] if answered else "",
         threshold=Threshold(**facts["threshold"]) if answered and facts["threshold"] else None,
         file=facts["picture"],
         image_id=record.id,

@@ -31,6 +31,7 @@ COLUMNS = (
     "review",
     "model",
     "model_sha256",
+    "model_family",
     "refinement",
     "threshold_low",
     "threshold_high",
@@ -62,6 +63,7 @@ def summary_row(
     review: str = "",
     model: str = "",
     model_sha256: str = "",
+    model_family: str = "",
     refinement: str = "",
     threshold: Threshold | None = None,
     file: str = "",
@@ -74,8 +76,8 @@ def summary_row(
 
     `picture` is a name as on disk; `mask` uint8 (H, W), or None when the picture was not analysed:
     then the numbers stay empty, which is not zero. `refinement` names what was done to the score, `file`
-    is the name it was exported under. Components are 8-connected cracks; undecided pixels belong to
-    neither share nor crack. `mask` has `magnification` pixels along one of the photo; all pixels in the
+    is the name it was exported under, `model_family` is "open", "research" or empty. Components are
+    8-connected cracks; undecided pixels belong to neither share nor crack. `mask` has `magnification` pixels along one of the photo; all pixels in the
     row are photo pixels.
     """
     crack_px = decided_px = components = share = None
@@ -100,6 +102,7 @@ def summary_row(
         "review": review,
         "model": model,
         "model_sha256": model_sha256,
+        "model_family": model_family,
         "refinement": refinement,
         "threshold_low": threshold.low if threshold else None,
         "threshold_high": threshold.high if threshold else None,

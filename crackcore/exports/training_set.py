@@ -20,6 +20,7 @@ from crackcore.exports.png_folders import GREY_VALUES
 from crackcore.exports.report import ExportReport, header, json_bytes, skipped_names, skipped_rows
 from crackcore.exports.source import CHANGED, ExportImage, Walk, facts_of
 from crackcore.exports.split import RULE, SHARES, groups_of, side_of
+from crackcore.exports.terms import notes_on_terms
 from crackcore.imaging.file_bytes import read_file
 from crackcore.imaging.limits import Limits
 from crackcore.masks.threshold import crack_share
@@ -103,6 +104,7 @@ def write_training_set(
             row["group"] = hashlib.sha256(group.encode("utf-8", "surrogatepass")).hexdigest()[:16]
             row["split"] = side_of(group, shares)
         counts = Counter(row["split"] for row in rows)
+        terms = notes_on_terms(rows)
         manifest = {
             **header("training-set"),
             "grey_values": GREY_VALUES,
@@ -110,13 +112,14 @@ def write_training_set(
             "split_rule": RULE,
             "split_shares": dict(shares),
             "split_counts": {side: counts[side] for side in shares},
+            **({"notes": list(terms)} if terms else {}),
             "pictures": rows,
             "skipped": skipped_rows(walk),
         }
         write_new(folder / "manifest.json", json_bytes(manifest))
     files = [name for row in rows for name in (row["image"], row["mask"])]
     empty = [side for side, share in shares.items() if share > 0 and rows and not counts[side]]
-    notes = notes_on_grids(walk, "a photo there was enlarged (bicubic) to match its mask")
+    notes = notes_on_grids(walk, "a photo there was enlarged (bicubic) to match its mask") + terms
     if empty:
         notes += (f"No picture fell to {' or '.join(empty)}; add more photos.",)
     return ExportReport("training-set", out, len(rows), skipped_names(walk), (*files, "manifest.json"), notes)

@@ -122,6 +122,7 @@ class Predictor:
             device=f"{self.device.label} ({self.device.why})" if self.device.why else self.device.label,
             settings=replace(used, result_scale=scale),
             seconds=time.perf_counter() - started,
+            family=self.spec.family,
         )
 
     def maps(

@@ -23,11 +23,16 @@ from crackcore.names import shown_name
 _MAX_BYTES = 2 * 1024**3
 
 
-def save_model(path: Path, network: nn.Module, spec: ModelSpec) -> InstalledModel:
+_HALF_MAX = 65504.0  # the largest number of float16
+
+
+def save_model(path: Path, network: nn.Module, spec: ModelSpec, *, half: bool = False) -> InstalledModel:
     """Write network and spec as one file, durably. Raises FileProblem where that is not possible.
 
     Counters of batch norm (`num_batches_tracked`) are kept; everything is stored on the CPU as is. A
-    tensor that the network lists under two names is stored once, under the first.
+    tensor that the network lists under two names is stored once, under the first. With `half`, float32
+    weights are stored in float16, half the size: all but the statistics of batch norm and what would not
+    fit in there. Loading makes them float32 again.
     """
     state = network.state_dict()
     second = second_names(state)
@@ -35,13 +40,22 @@ def save_model(path: Path, network: nn.Module, spec: ModelSpec) -> InstalledMode
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsDoNotFit(f"The weights of {name} are not finite; the model was not saved.")
+    if half:
+        weights = {name: _halved(name, tensor) for name, tensor in weights.items()}
     data = safetensors.torch.save(weights, {"spec": spec.to_json(), "spec_version": str(SPEC_VERSION)})
     storage.write_durably(path, data)
     return read_installed(path)
 
 
+def _halved(name: str, tensor: Tensor) -> Tensor:
+    statistics = name.endswith(("running_mean", "running_var"))
+    if tensor.dtype != torch.float32 or statistics or bool((tensor.abs() > _HALF_MAX).any()):
+        return tensor
+    return tensor.half()
+
+
 def load_network(model: InstalledModel) -> nn.Module:
-    """The network with its weights, on the CPU, in eval mode.
+    """The network with its weights, on the CPU, in eval mode; float32, also where the file has float16.
 
     Raises ModelFileDamaged for a broken file, UnknownModel for an unknown architecture,
     WeightsDoNotFit when names, shapes or values are wrong, naming the first ones.

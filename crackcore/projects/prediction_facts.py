@@ -26,10 +26,11 @@ class PredictionFacts:
     settings: PredictSettings
     seconds: float
     made_at: datetime
+    family: str = ""
 
     @classmethod
     def of(cls, p: Prediction) -> PredictionFacts:
-        return cls(p.model, p.model_sha256, p.device, p.settings, p.seconds, p.made_at)
+        return cls(p.model, p.model_sha256, p.device, p.settings, p.seconds, p.made_at, p.family)
 
     def to_entry(self) -> dict[str, Any]:
         """The JSON object of FORMAT.md, section 3.3; `from_entry` reads it back."""
@@ -47,6 +48,7 @@ class PredictionFacts:
             },
             "seconds": self.seconds,
             "made_at": self.made_at.astimezone(UTC).isoformat(),
+            **({"family": self.family} if self.family else {}),
         }
 
     @classmethod
@@ -69,6 +71,7 @@ class PredictionFacts:
                 settings,
                 float(entry["seconds"]),
                 made_at if made_at.tzinfo else made_at.replace(tzinfo=UTC),
+                str(entry.get("family", ""))[:_LONGEST_WORD],
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("a prediction lacks its facts") from error
@@ -82,6 +85,7 @@ class PredictionFacts:
             settings=self.settings,
             seconds=self.seconds,
             made_at=self.made_at,
+            family=self.family,
         )
 
 

@@ -258,6 +258,7 @@ def read_prediction(group: h5py.Group, size: tuple[int, int]) -> Prediction | No
         settings=facts.settings,
         seconds=facts.seconds,
         made_at=facts.made_at,
+        family=facts.family,
     )
 
 
