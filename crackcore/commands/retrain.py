@@ -48,9 +48,10 @@ def run(options: argparse.Namespace) -> int:
         return 2
     from crackcore.models.catalogue import DEFAULT_MODEL, find_model
     from crackcore.training.augmentation import AugmentSettings
+    from crackcore.training.going_on import gentler
     from crackcore.training.pairs import TrainingPair, read_pairs
     from crackcore.training.recipes import modern
-    from crackcore.training.retraining import HoldOutScore, RetrainRequest, gentler, retrain
+    from crackcore.training.retraining import HoldOutScore, RetrainRequest, retrain
 
     refused: list[dict[str, str]] = []
 

@@ -9,7 +9,6 @@ measured. The model file that comes out is a new one. The old one stays; to go b
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -28,30 +27,35 @@ from crackcore.masks.threshold import score_step
 from crackcore.models.catalogue import InstalledModel, known_architecture, read_installed
 from crackcore.models.model_files import load_network, save_model
 from crackcore.progress import Progress, unheard
-from crackcore.training.adapting import SURE
 from crackcore.training.checking import evaluate_network
 from crackcore.training.checkpoints import remove_checkpoints
+from crackcore.training.going_on import (
+    fixed_hold_out,
+    forgets,
+    gentler,
+    is_better,
+    shares,
+    some_of,
+    trained_on,
+)
 from crackcore.training.pairs import TrainingPair
 from crackcore.training.recipes import modern
 from crackcore.training.run import train
 from crackcore.training.settings import TrainRequest, TrainSettings
-from crackcore.training.splits import photo_groups
 from crackcore.training.training_log import Hear, log_lines, nobody
 
 Asked = Callable[[], bool]
 
 TOLERANCE_PX = 2.0
-SLOWER = 0.1
-"""Share of the recipe's learning rate: the weights are to move, not to start anew."""
 
 
 @dataclass(frozen=True)
 class RetrainRequest:
     """What to go on from, what to learn, and where the candidate is written.
 
-    corrected : pictures that a person corrected or approved. old : samples of what the model knew, which
-    are mixed in. held_out : digests (sha256) that must check and never train, for example those of an
-    earlier report. `iterations` of the recipe's batch; some 300 take minutes.
+    corrected : pictures that a person corrected or approved. old : samples of what the model knew; some
+    are mixed in, some say what was forgotten. held_out : digests (sha256) that must check and never
+    train, for example those of an earlier report. `iterations` of the recipe's batch; 300 take minutes.
 
     `resume` goes on where this very retraining was broken off; with `only_judge` nothing more is learned,
     and the best weights that it left are judged. A checkpoint is written every `checkpoint_every_s`.
@@ -65,7 +69,7 @@ class RetrainRequest:
     held_out: frozenset[str] = frozenset()
     hold_out_share: float = 0.25
     iterations: int = 300
-    settings: TrainSettings | None = None  # None: the architecture's recipe, slower
+    settings: TrainSettings | None = None  # None: the architecture's recipe, gentler
     seed: int = 0
     device: str = "auto"
     resume: bool = False
@@ -73,7 +77,7 @@ class RetrainRequest:
     checkpoint_every_s: float = 60.0
 
     def steps(self) -> TrainSettings:
-        """How the weights change: the settings given, or the architecture's recipe, slower."""
+        """How the weights change: the settings given, or the architecture's recipe, gentler."""
         facts, _ = known_architecture(self.base.spec.architecture)
         return self.settings or gentler(modern(facts.name), self.iterations, self.seed)
 
@@ -105,6 +109,11 @@ class RetrainReport:
     seconds: float
     stopped: str = ""
 
+    @property
+    def forgets(self) -> bool:
+        """Whether more was lost on old samples than is forgiven: then it is not called better."""
+        return forgets(self.old.difference if self.old else None)
+
     def install(self, path: Path, *, insist: bool = False) -> InstalledModel:
         """Copy the candidate to where models are found, beside the old one.
 
@@ -120,45 +129,6 @@ class RetrainReport:
         path.parent.mkdir(parents=True, exist_ok=True)
         storage.write_durably(path, self.model.path.read_bytes())
         return read_installed(path)
-
-
-def trained_on(model: InstalledModel) -> frozenset[str]:
-    """Digests of the pictures that a model says it was adapted or retrained on."""
-    rows = (row.get("sha256", ()) for row in model.spec.training_data)
-    return frozenset(str(digest) for row in rows if isinstance(row, list | tuple) for digest in row)
-
-
-def fixed_hold_out(
-    pairs: Sequence[TrainingPair],
-    share: float,
-    *,
-    always: frozenset[str] = frozenset(),
-    never: frozenset[str] = frozenset(),
-    seed: int = 0,
-) -> frozenset[str]:
-    """Digests of the pictures that check: whole photos, chosen by a hash of the photo's own digests.
-
-    A photo's side does not depend on which other pictures there are. `always` takes its whole photo
-    along, and `never` wins. When the hash chooses none of several photos, the one nearest to being
-    chosen is; when it leaves none to learn from, the one farthest from it learns.
-    """
-    groups = photo_groups(
-        [p.pixels for p in pairs],
-        [p.stem for p in pairs],
-        sets=[p.set_name for p in pairs],
-        names=[p.group for p in pairs],
-    )
-    members: dict[int, set[str]] = {}
-    for pair, group in zip(pairs, groups, strict=True):
-        members.setdefault(group, set()).add(pair.sha256)
-    free = [m for m in members.values() if not m & never]
-    lots = {min(m): _lot(min(m), seed) for m in free}
-    chosen = [m for m in free if lots[min(m)] < share or m & always]
-    if not chosen and len(members) > 1 and free:
-        chosen = [min(free, key=lambda m: lots[min(m)])]
-    if len(chosen) == len(members) and len(chosen) > 1:
-        chosen.remove(max(chosen, key=lambda m: (not m & always, lots[min(m)])))
-    return frozenset(digest for m in chosen for digest in m)
 
 
 def learning_file(out: Path) -> Path:
@@ -211,15 +181,18 @@ def retrain(
             "too few corrected photos: some must be learned and another, not learned before, must check.",
             hint="Correct more pictures.",
         )
-    held |= choose(request.old) if request.old else frozenset()
-    pairs = [_named(p) for p in (*request.corrected, *request.old)]
+    old = some_of(request.old, seed=request.seed)
+    held |= choose(old) if old else frozenset()
+    # held-out old samples take no part in the learning: by corrected pictures alone the best is kept
+    mixed = [_apart(p, request.corrected) for p in old if p.sha256 not in held]
+    pairs = [_named(p) for p in (*request.corrected, *mixed)]
     _say_before(request, [p for p in pairs if p.sha256 in held and p.kind != "weak"], progress, hear)
     trained, stopped = _learned(request, pairs, held, progress, hear, stop)
     if leave():
         raise Cancelled
-    to_compare = len(request.corrected) + 2 * sum(
-        p.sha256 in held for p in (*request.corrected, *request.old)
-    )
+    checked = [p for p in request.corrected if p.sha256 in held]
+    old = [p for p in old if p.sha256 in held and p.kind != "weak"]
+    to_compare = len(request.corrected) + 2 * len(checked) + 2 * len(old)
     compared = 0
 
     def told(done: int, total: int, note: str = "") -> None:
@@ -233,11 +206,9 @@ def retrain(
     # from all corrected pictures: the few held-out ones alone gave thresholds of no use (0.02 in a trial)
     step = pooled(_counts(trained, request.corrected, told)).best().threshold
     candidate = replace(trained, spec=replace(trained.spec, threshold=step / 255))
-    corrected = _compared(base, candidate, [p for p in request.corrected if p.sha256 in held], told)
-    old = [p for p in request.old if p.sha256 in held and p.kind != "weak"]
+    corrected = _compared(base, candidate, checked, told)
     forgotten = _compared(base, candidate, old, told) if old else None
-    estimate = corrected.difference
-    better = estimate.difference.estimate > 0 and estimate.second_better >= SURE
+    better = is_better(corrected.difference, len(checked), forgotten.difference if forgotten else None)
     learned = sorted(p.sha256 for p in request.corrected if p.sha256 not in held)
     seconds = float(log_lines(learning.with_suffix(".log.jsonl"))[-1].get("seconds", 0.0))
     model = _described(request, candidate, corrected, forgotten, better, learned)
@@ -267,7 +238,7 @@ def _learned(
         architecture=facts.name,
         arguments={**arguments, **base.spec.arguments},
         preprocessing=base.spec.preprocessing,
-        settings=request.steps(),
+        settings=replace(request.steps(), set_shares=shares(request.corrected, pairs)),
         held_out_stems=frozenset(p.stem for p in pairs if p.sha256 in held),
         licence=base.spec.licence,
         summary=base.spec.summary,
@@ -305,24 +276,10 @@ def _put_away(out: Path) -> None:
     learning.unlink(missing_ok=True)
 
 
-def gentler(recipe: TrainSettings, iterations: int, seed: int = 0) -> TrainSettings:
-    """A recipe for going on: a lower rate, a shorter memory of the running mean, four checks."""
-    return replace(
-        recipe,
-        iterations=iterations,
-        learning_rate=SLOWER * recipe.learning_rate,
-        floor=min(recipe.floor, 0.1 * SLOWER * recipe.learning_rate),
-        warm_up=min(20, iterations // 5),
-        average=min(recipe.average, 1 - 3 / max(10, iterations)),
-        validate_every=max(1, iterations // 4),
-        hold_out_share=0.0,
-        seed=seed,
-    )
-
-
-def _lot(digest: str, seed: int) -> float:
-    """A number 0..1 that a photo keeps for ever."""
-    return int(hashlib.sha256(f"{seed}:{digest}".encode()).hexdigest()[:12], 16) / 16**12
+def _apart(pair: TrainingPair, corrected: Sequence[TrainingPair]) -> TrainingPair:
+    """An old sample, in a set that is no set of corrected pictures."""
+    taken = any(pair.set_name == p.set_name for p in corrected)
+    return replace(pair, set_name=f"{pair.set_name}, old") if taken else pair
 
 
 def _named(pair: TrainingPair) -> TrainingPair:

@@ -29,9 +29,10 @@ from crackcore.masks.threshold import score_step
 from crackcore.models.catalogue import DEFAULT_MODEL, find_model
 from crackcore.training.adapting import Adapter, AdaptSettings
 from crackcore.training.augmentation import AugmentSettings
+from crackcore.training.going_on import gentler
 from crackcore.training.pairs import TrainingPair, read_pairs
 from crackcore.training.recipes import modern
-from crackcore.training.retraining import RetrainRequest, gentler, retrain
+from crackcore.training.retraining import RetrainRequest, retrain
 from crackcore.training.splits import hold_out, photo_groups
 from tests.benchmarks.figures import ROOT, Figure
 

@@ -14,9 +14,10 @@ from crackcore.domain.model_spec import ModelSpec
 from crackcore.errors import InputRefused
 from crackcore.models.catalogue import InstalledModel, create_network, known_architecture
 from crackcore.models.model_files import save_model
+from crackcore.training.going_on import fixed_hold_out, gentler, trained_on
 from crackcore.training.pairs import TrainingPair
 from crackcore.training.recipes import modern
-from crackcore.training.retraining import RetrainRequest, fixed_hold_out, gentler, retrain, trained_on
+from crackcore.training.retraining import RetrainRequest, retrain
 
 
 def pair(number: int, name: str = "mine") -> TrainingPair:
