@@ -44,6 +44,17 @@ from crackcore.training.run import train
 from crackcore.training.settings import TrainRequest, TrainSettings
 from crackcore.training.training_log import Hear, log_lines, nobody
 
+__all__ = [
+    "HoldOutScore",
+    "RetrainReport",
+    "RetrainRequest",
+    "fixed_hold_out",
+    "gentler",
+    "learning_file",
+    "retrain",
+    "trained_on",
+]
+
 Asked = Callable[[], bool]
 
 TOLERANCE_PX = 2.0
