@@ -105,7 +105,7 @@ class Lane(QObject):
 
 
 class Lanes(QObject):
-    """The three lanes beside the GUI thread, made once by the application."""
+    """The lanes beside the GUI thread, made once by the application."""
 
     changed = Signal()
 
@@ -115,13 +115,15 @@ class Lanes(QObject):
         self.disk = Lane("disk", 1, self)
         # A thumbnail and a picture that is read ahead may be under way when a click asks for another.
         self.cpu = Lane("cpu", 3, self)
+        # Waits for minutes on a child process that trains, so it has a thread of its own.
+        self.training = Lane("training", 1, self)
         self._when_idle: list[Callable[[], None]] = []
         for lane in self.all:
             lane.changed.connect(self._lane_changed)
 
     @property
     def all(self) -> tuple[Lane, ...]:
-        return (self.device, self.disk, self.cpu)
+        return (self.device, self.disk, self.cpu, self.training)
 
     @property
     def jobs(self) -> tuple[Job, ...]:
