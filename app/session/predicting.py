@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -204,25 +205,35 @@ class Predicting(QObject):
             if not session.models.device_text and prediction.device:
                 session.models.device_is(prediction.device)
             if session.store is store and self._serials[image_id] == serial:
-                self._arrive(image_id, serial, prediction, model)
+                self._arrive(image_id, serial, prediction, lambda: self._default_threshold(image_id, model))
 
         job.succeeded.connect(answered)
         session.lanes.device.submit(job, replaces=f"predict:{image_id}")
         return job
 
-    def _arrive(self, image_id: str, serial: int, prediction: Prediction, model: InstalledModel) -> None:
-        """Put an answer in place: by way of the cpu lane if its image is in memory."""
+    def take(self, image_id: str, prediction: Prediction, threshold: Threshold) -> None:
+        """Put a prediction that was made elsewhere in place, with the threshold it was looked at with."""
+        self._serials[image_id] += 1  # whatever is on its way is older
+        self._arrive(image_id, self._serials[image_id], prediction, lambda: threshold)
+
+    def _arrive(
+        self, image_id: str, serial: int, prediction: Prediction, begin: Callable[[], Threshold | None]
+    ) -> None:
+        """Put an answer in place: by way of the cpu lane if its image is in memory.
+
+        `begin` tells the threshold to begin at, None to leave it; asked before anything is changed.
+        """
         session, store = self._session, self._session.store
         if image_id not in session.project:
             return
-        default = self._default_threshold(image_id, model)
+        default = begin()
         if session.regridding.differs(image_id, prediction):
 
             def is_wanted() -> bool:
                 return session.store is store and self._serials[image_id] == serial
 
             def fitted(found: Prediction) -> None:
-                self._arrive(image_id, serial, found, model)
+                self._arrive(image_id, serial, found, begin)
 
             session.regridding.bring(
                 Answer(image_id, prediction, is_wanted, fitted, lambda: self._begin_at(image_id, default))
@@ -243,7 +254,7 @@ class Predicting(QObject):
             if session.store is not store or self._serials[image_id] != serial:
                 return
             if document.size_px != prediction.score.shape:  # moved to another grid meanwhile, by undo
-                self._arrive(image_id, serial, prediction, model)
+                self._arrive(image_id, serial, prediction, begin)
                 return
             document.set_prediction(prediction, planes)
             self._begin_at(image_id, default)

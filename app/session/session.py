@@ -13,6 +13,7 @@ from app.document import Document
 from app.jobs import Job, Lanes
 from app.jobs.project import OpenedProject, close_job, create_job, open_job, restore_job, save_copy_job
 from app.messages import Kind, Message, Way, message_for
+from app.session.adapting import Adapting
 from app.session.approving import Approving
 from app.session.intake import Intake
 from app.session.looking import Looking
@@ -79,6 +80,7 @@ class Session(QObject):
         self.regridding = Regridding(self)
         self.approving = Approving(self)
         self.looking = Looking(self)
+        self.adapting = Adapting(self)
 
     # -------------------------------------------------------------- telling
 
