@@ -19,6 +19,11 @@ CRACK_PREDICTED: Rgb = (255, 150, 0)
 CRACK_BY_HAND: Rgb = (0, 200, 255)
 UNDECIDED: Rgb = (150, 90, 255)
 
+# What became of a pixel in a comparison with the truth. As with masks, orange is what only a model says.
+ERROR_MATCHED: Rgb = (67, 115, 255)
+ERROR_MISSED: Rgb = (161, 0, 13)
+ERROR_INVENTED: Rgb = (255, 161, 26)
+
 LINE_LIGHT: Rgb = (255, 255, 255)
 LINE_DARK: Rgb = (16, 18, 20)
 

@@ -33,6 +33,11 @@ MARKS = {
     "by hand": data_colours.CRACK_BY_HAND,
     "undecided": data_colours.UNDECIDED,
 }
+ERRORS = {
+    "found": data_colours.ERROR_MATCHED,
+    "missed": data_colours.ERROR_MISSED,
+    "invented": data_colours.ERROR_INVENTED,
+}
 
 
 def seen(colour: tuple[int, int, int], sight: str) -> np.ndarray:
@@ -47,10 +52,11 @@ def seen(colour: tuple[int, int, int], sight: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("sight", SIGHT)
-def test_marks_differ_from_each_other_and_from_every_ground(sight: str) -> None:
-    for (a, one), (b, other) in combinations(MARKS.items(), 2):
+@pytest.mark.parametrize("marks", [MARKS, ERRORS], ids=["masks", "errors"])
+def test_marks_differ_from_each_other_and_from_every_ground(sight: str, marks: dict) -> None:
+    for (a, one), (b, other) in combinations(marks.items(), 2):
         assert np.linalg.norm(seen(one, sight) - seen(other, sight)) > 30, (a, b)
-    for mark, colour in MARKS.items():
+    for mark, colour in marks.items():
         for ground, under in GROUNDS.items():
             assert np.linalg.norm(seen(colour, sight) - seen(under, sight)) > 28, (mark, ground)
 
