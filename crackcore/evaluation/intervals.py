@@ -18,6 +18,9 @@ from crackcore.evaluation.sweep import ALL_STEPS, Curve, SweepCounts
 
 DRAWS, LEVEL = 1000, 0.95
 
+SURE = 0.8
+"""Share of bootstrap draws in which a new model must be better before it is called better."""
+
 PooledFigure = Literal["f1", "precision", "recall", "iou", "mean_iou", "ods", "ap"]
 """Figures of pooled counts; the first five at one score step, the others over all."""
 

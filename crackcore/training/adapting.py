@@ -31,7 +31,7 @@ from crackcore.domain.box import Box
 from crackcore.domain.model_families import family_made_from
 from crackcore.domain.model_spec import ModelSpec
 from crackcore.errors import InputRefused
-from crackcore.evaluation.intervals import Difference, pooled_difference
+from crackcore.evaluation.intervals import SURE, Difference, pooled_difference
 from crackcore.evaluation.sweep import SweepCounts, pooled, sweep
 from crackcore.inference.predictor import Predictor
 from crackcore.models import devices
@@ -50,9 +50,6 @@ from crackcore.training.seen_pictures import (
     windows,
 )
 from crackcore.training.splits import photo_groups
-
-SURE = 0.8
-"""Share of bootstrap draws in which the adapted model must be better before it is called better."""
 
 WORTH_THE_TIME = 0.01
 """F1 that looking at an enlarged picture must gain before it is chosen."""

@@ -9,11 +9,9 @@ Chance needs no state: what is drawn in an iteration follows from the seed and i
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,14 +26,28 @@ from crackcore import storage
 from crackcore.errors import ModelFileDamaged, TrainingStopped, WeightsDoNotFit
 from crackcore.models.model_files import check_weights, second_names
 from crackcore.names import shown_name
-from crackcore.storage.files import remove_stale
+from crackcore.training.checkpoint_files import (
+    ENDING,
+    checkpoint_folder,
+    checkpoints,
+    remove_checkpoints,
+    remove_unfinished,
+)
+
+__all__ = [
+    "TrainingState",
+    "checkpoint_folder",
+    "checkpoints",
+    "remove_checkpoints",
+    "remove_unfinished",
+    "resume",
+    "save_checkpoint",
+]
 
 log = logging.getLogger(__name__)
 
 KEPT = 2
 FORMAT = 1
-_ENDING = ".safetensors"
-_UNFINISHED = re.compile(r"\d+\.safetensors\.tmp-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -50,18 +62,6 @@ class TrainingState:
     seconds: float
     losses: tuple[float, ...]  # since the last check
     identity: dict[str, Any] = field(default_factory=dict)
-
-
-def checkpoint_folder(out: Path) -> Path:
-    """Where the checkpoints of the model `out` lie."""
-    return out.with_name(f"{out.stem}.checkpoints")
-
-
-def checkpoints(out: Path) -> list[Path]:
-    """Those that are there, the newest first."""
-    folder = checkpoint_folder(out)
-    found = [p for p in folder.glob(f"*{_ENDING}") if p.stem.isdigit()] if folder.is_dir() else []
-    return sorted(found, key=lambda path: int(path.stem), reverse=True)
 
 
 def save_checkpoint(
@@ -87,7 +87,7 @@ def save_checkpoint(
     }
     folder = checkpoint_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{state.iteration:08d}{_ENDING}"
+    path = folder / f"{state.iteration:08d}{ENDING}"
     storage.write_durably(path, safetensors.torch.save(tensors, {"training": json.dumps(facts)}))
     for old in checkpoints(out)[KEPT:]:
         old.unlink(missing_ok=True)
@@ -128,26 +128,6 @@ def resume(
             found,
         )
     return None
-
-
-def remove_unfinished(out: Path) -> None:
-    """Take away what a training that was killed had begun to write."""
-    remove_stale(out)
-    folder = checkpoint_folder(out)
-    if folder.is_dir():
-        for path in list(folder.iterdir()):
-            if _UNFINISHED.fullmatch(path.name):
-                path.unlink(missing_ok=True)
-
-
-def remove_checkpoints(out: Path) -> None:
-    """Take away the checkpoints of `out`: the training is finished, or nobody wants to go on with it."""
-    folder = checkpoint_folder(out)
-    remove_unfinished(out)
-    for path in checkpoints(out):
-        path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # not there, or something else lies in it
-        folder.rmdir()
 
 
 def _tensors(network: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

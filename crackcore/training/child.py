@@ -31,7 +31,7 @@ from typing import Any, Generic, Literal, TypeVar
 from crackcore.errors import Cancelled, CrackError, InputRefused, ModelProblem, TrainingStopped
 from crackcore.models.catalogue import read_installed
 from crackcore.progress import Progress, unheard
-from crackcore.training.checkpoints import checkpoints, remove_unfinished
+from crackcore.training.checkpoint_files import checkpoints, remove_unfinished
 from crackcore.training.settings import TrainReport, TrainRequest
 from crackcore.training.training_log import Hear, nobody
 

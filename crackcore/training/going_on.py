@@ -11,9 +11,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from crackcore.evaluation.intervals import Difference
+from crackcore.evaluation.intervals import SURE, Difference
 from crackcore.models.catalogue import InstalledModel
-from crackcore.training.adapting import SURE
+from crackcore.progress import Progress, unheard
 from crackcore.training.augmentation import AugmentSettings
 from crackcore.training.pairs import TrainingPair
 from crackcore.training.settings import TrainSettings
@@ -87,6 +87,7 @@ def fixed_hold_out(
     always: frozenset[str] = frozenset(),
     never: frozenset[str] = frozenset(),
     seed: int = 0,
+    progress: Progress = unheard,
 ) -> frozenset[str]:
     """Digests of the pictures that check: whole photos, chosen by a hash of the photo's own digests.
 
@@ -100,6 +101,7 @@ def fixed_hold_out(
         [p.stem for p in pairs],
         sets=[p.set_name for p in pairs],
         names=[p.group for p in pairs],
+        progress=progress,
     )
     members: dict[int, set[str]] = {}
     for pair, group in zip(pairs, groups, strict=True):

@@ -16,7 +16,6 @@ from numpy.random import Generator
 from crackcore.arrays import UNDECIDED, ClassMask, RgbImage
 from crackcore.training import rotated_crops
 from crackcore.training.augmentation import AugmentSettings
-from crackcore.training.degradation import SIGMA_RANGE_PX, random_kernel
 from crackcore.training.photometric import CGNET_HUE_DEG, blurred_by_chance, distorted, jittered
 
 Crop = tuple[RgbImage, ClassMask]
@@ -190,7 +189,7 @@ class DegradedCrop:
     crop_px: int = 256
     base: AugmentSettings = AugmentSettings(blur=0.0, noise=0.0)
     chance: float = 0.5
-    sigma_range_px: tuple[float, float] = SIGMA_RANGE_PX
+    sigma_range_px: tuple[float, float] = (0.2, 4.0)  # degradation.SIGMA_RANGE_PX
     reduction: float = 4.0
     noise: tuple[float, float] = (0.0, 12.0)
     variants: ClassVar[int] = 1
@@ -200,6 +199,8 @@ class DegradedCrop:
         pixels, mask = replace(self.base, crop_px=self.crop_px).crop(pixels, mask, rng)
         if rng.random() >= self.chance:
             return pixels, mask
+        from crackcore.training.degradation import random_kernel  # torch: settings are read without it
+
         kernel = random_kernel(rng, sigma_range_px=self.sigma_range_px).numpy()
         values = cv2.filter2D(pixels.astype(np.float32), -1, kernel, borderType=cv2.BORDER_REFLECT_101)
         if rng.random() < 0.5:

@@ -11,7 +11,7 @@ from crackcore.evaluation.intervals import Difference, Interval
 from crackcore.imaging.mask_rules import MaskRule, SpaceRule
 from crackcore.models.catalogue import InstalledModel, installed_models, read_installed
 from crackcore.names import escaped, shown_name, unescaped
-from crackcore.training.retraining import HoldOutScore, RetrainReport
+from crackcore.training.retrain_report import HoldOutScore, RetrainReport
 from crackcore.training.settings import TrainSource
 
 

@@ -29,14 +29,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crackcore import storage
 from crackcore.errors import CrackError, InputRefused
 from crackcore.models.catalogue import InstalledModel
 from crackcore.progress import Progress
 from crackcore.resources import state_folder
-from crackcore.training.checkpoints import checkpoints
+from crackcore.training.checkpoint_files import checkpoints
 from crackcore.training.child import NICENESS, TrainingProcess, Wishes
 from crackcore.training.pairs import TrainingPair
 from crackcore.training.retrain_order import (
@@ -46,9 +46,12 @@ from crackcore.training.retrain_order import (
     row_of_order,
     row_of_report,
 )
-from crackcore.training.retraining import RetrainReport, RetrainRequest, learning_file, retrain
+from crackcore.training.retrain_report import RetrainReport, learning_file
 from crackcore.training.settings import TrainSettings, TrainSource
 from crackcore.training.training_log import Hear, log_lines
+
+if TYPE_CHECKING:
+    from crackcore.training.retraining import RetrainRequest
 
 log = logging.getLogger(__name__)
 
@@ -190,6 +193,8 @@ def perform(folder: Path, only_judge: bool, progress: Progress, hear: Hear, wish
     `hear` gets, beside what `retrain` says: "copying" and "reading" (`done`, `of`), "measuring" (how
     long a step takes), and "earlier" for each check of a run that goes on.
     """
+    from crackcore.training.retraining import RetrainRequest, retrain
+
     run = RetrainRun(folder)
     lock = storage.Lock(folder / "lock")
     if lock.take() is False:

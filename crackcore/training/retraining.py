@@ -17,10 +17,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from crackcore import __version__, storage
+from crackcore import __version__
 from crackcore.domain.prediction import PredictSettings
 from crackcore.errors import Cancelled, InputRefused, TrainingStopped
-from crackcore.evaluation.intervals import Difference, pooled_difference
+from crackcore.evaluation.intervals import pooled_difference
 from crackcore.evaluation.sweep import SweepCounts, pooled, sweep
 from crackcore.inference.predictor import Predictor
 from crackcore.masks.threshold import score_step
@@ -31,7 +31,6 @@ from crackcore.training.checking import evaluate_network
 from crackcore.training.checkpoints import remove_checkpoints
 from crackcore.training.going_on import (
     fixed_hold_out,
-    forgets,
     gentler,
     is_better,
     shares,
@@ -40,6 +39,7 @@ from crackcore.training.going_on import (
 )
 from crackcore.training.pairs import TrainingPair
 from crackcore.training.recipes import modern
+from crackcore.training.retrain_report import HoldOutScore, RetrainReport, learning_file
 from crackcore.training.run import train
 from crackcore.training.settings import TrainRequest, TrainSettings
 from crackcore.training.training_log import Hear, log_lines, nobody
@@ -93,60 +93,6 @@ class RetrainRequest:
         return self.settings or gentler(modern(facts.name), self.iterations, self.seed)
 
 
-@dataclass(frozen=True)
-class HoldOutScore:
-    """Pooled at 2 px on the same held-out pictures, each model at its own threshold."""
-
-    before: float
-    after: float
-    pictures: int
-    difference: Difference
-
-
-@dataclass(frozen=True)
-class RetrainReport:
-    """What came out: a candidate at `model.path`, judged on held-out `corrected` pictures.
-
-    `old` is the same for old samples, None when there were none to check: what was forgotten.
-    `better` says that it may replace the old model. `stopped` is why the training ended before its time,
-    in a sentence, when that was nobody's wish.
-    """
-
-    model: InstalledModel
-    corrected: HoldOutScore
-    old: HoldOutScore | None
-    better: bool
-    held_out: frozenset[str]
-    seconds: float
-    stopped: str = ""
-
-    @property
-    def forgets(self) -> bool:
-        """Whether more was lost on old samples than is forgiven: then it is not called better."""
-        return forgets(self.old.difference if self.old else None)
-
-    def install(self, path: Path, *, insist: bool = False) -> InstalledModel:
-        """Copy the candidate to where models are found, beside the old one.
-
-        Raises InputRefused when it is not known to be better and nobody insists, or when there is a
-        file already; FileProblem when it cannot be written.
-        """
-        if not self.better and not insist:
-            raise InputRefused(
-                path, "the retrained model is not known to be better.", hint="Correct more, or insist."
-            )
-        if path.exists():
-            raise InputRefused(path, "there is a model of this name already.", hint="Choose another name.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        storage.write_durably(path, self.model.path.read_bytes())
-        return read_installed(path)
-
-
-def learning_file(out: Path) -> Path:
-    """Where a retraining keeps its best weights, checkpoints and log until the candidate `out` is judged."""
-    return out.with_name(f"{out.stem}.learning.safetensors")
-
-
 def _never() -> bool:
     return False
 
@@ -184,6 +130,7 @@ def retrain(
         always=request.held_out,
         never=trained_on(base),
         seed=request.seed,
+        progress=progress,
     )
     held = choose(request.corrected)
     if not held or all(p.sha256 in held for p in request.corrected):
