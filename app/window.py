@@ -38,6 +38,7 @@ from app.editing import ToolBox
 from app.jobs import Lanes
 from app.jobs.project import PROJECT_SUFFIX
 from app.messages import Kind, Message, Way
+from app.panels.adapted_notice import AdaptedNotice
 from app.panels.canvas_page import CanvasPage, stacked
 from app.panels.first_run import FirstRunPage
 from app.panels.images import ImagesPanel
@@ -118,7 +119,8 @@ class Window(QMainWindow):
         self.notice = PictureNotice(self.session, self._theme)
         self.coming = ComingPicture(self.canvas)
         self.looked_at = LookedAtNotice(self.session, self._theme)
-        self.page = CanvasPage(self.canvas, self.coming, [self.looked_at, self.notice])
+        self.adapted = AdaptedNotice(self.session, self._theme)
+        self.page = CanvasPage(self.canvas, self.coming, [self.looked_at, self.notice, self.adapted])
         self.stack.addWidget(self.first_run)
         self.stack.addWidget(self.page)
         self.setCentralWidget(self.stack)
@@ -190,6 +192,7 @@ class Window(QMainWindow):
         session.predicting.changed.connect(self.actions_set.refresh)
         session.models.changed.connect(self._refresh)
         session.looking.changed.connect(self._looking_changed)
+        session.adapting.changed.connect(self.actions_set.refresh)
         session.intake.place_wanted.connect(self._ask_for_place)
         self._settings.changed.connect(self._setting_changed)
         self._theme.changed.connect(self.actions_set.dress)

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.session import Session
+from app.session.adapted_preview import AFTER
 from app.session.looking import RESULT
 from app.theme.icons import pixmap
 from app.theme.scheme import RADIUS, SPACE, Theme
@@ -83,6 +84,8 @@ class LookedAtNotice(QWidget):
         looking = self._looking
         hushed = self._session.is_loading
         job = None if hushed or self._soon.isActive() else looking.job
+        # What an adapted model says has a bar of its own, with the way back.
+        hushed = hushed or looking.key == AFTER
         look = None if hushed or job is not None else looking.look
         if job is not None:
             view = looking.view(looking.wanted)

@@ -64,6 +64,7 @@ class Adapting(QObject):
         self._warm = WarmAdapter()
         self._store: object = None
         self._replaced: dict[str, _Replaced] = {}  # by the digest of the model that was kept
+        self._to_predict = "", ""  # a kept model's digest, and the picture to be predicted with it
         self.pictures = CorrectedPictures(session, self._warm)
         self.preview = AdaptedPreview(session, self._warm)
         self.run: Round | None = None
@@ -71,6 +72,7 @@ class Adapting(QObject):
         self.pictures.moved.connect(self.changed)
         self.preview.changed.connect(self.changed)
         session.looking.changed.connect(self.changed)
+        session.models.changed.connect(self._models_changed)
         session.project_changed.connect(self._project_changed)
         session.document_changed.connect(self._document_changed)
 
@@ -221,6 +223,8 @@ class Adapting(QObject):
             replaced = _Replaced(old, image_id, document.prediction, document.threshold)
             prediction = under_saved_name(seen.prediction, offer.facts.name, model)
             session.predicting.take(image_id, prediction, Threshold(seen.step, seen.step))
+        elif session.document is not None and session.document.frozen is None:
+            self._to_predict = model.sha256, session.shown_id
         self._replaced[model.sha256] = replaced
         session.tell(
             Message(
@@ -269,6 +273,16 @@ class Adapting(QObject):
 
     # -------------------------------------------------------------- following
 
+    def _models_changed(self) -> None:
+        """A kept model is there and chosen: predict with it the picture that was not shown with it yet."""
+        chosen = self._session.models.chosen
+        digest, image_id = self._to_predict
+        if digest and chosen is not None and chosen.sha256 == digest:
+            self._to_predict = "", ""
+            if image_id == self._session.shown_id and not self._session.is_loading:
+                self._session.predicting.predict_this()
+        self.changed.emit()
+
     def _document_changed(self) -> None:
         self.preview.follow()
         self.changed.emit()
@@ -281,6 +295,7 @@ class Adapting(QObject):
         self.stop()
         self._drop_offer()
         self._replaced.clear()
+        self._to_predict = "", ""
         self.pictures.forget()
         self.changed.emit()
 
