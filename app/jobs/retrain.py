@@ -62,7 +62,8 @@ def survey_job(pictures: Sequence[PictureToLearn], base: InstalledModel, seen: S
     """
 
     def work(progress: Progress) -> Survey:
-        from crackcore.training.retraining import fixed_hold_out, trained_on
+        import crackcore.training.retrain_order  # noqa: F401 - so that the window need not wait for it
+        from crackcore.training.going_on import fixed_hold_out, trained_on
 
         if seen is not None:
             pairs, unreadable = list(seen.seen), list(seen.unreadable)
@@ -72,7 +73,11 @@ def survey_job(pictures: Sequence[PictureToLearn], base: InstalledModel, seen: S
         never = trained_on(base)
         sides = []
         for wanted in ([p for p in pairs if p.sha256 not in edited], pairs):
-            held = fixed_hold_out(wanted, HOLD_OUT_SHARE, never=never) if wanted else frozenset()
+            held = (
+                fixed_hold_out(wanted, HOLD_OUT_SHARE, never=never, progress=progress)
+                if wanted
+                else frozenset()
+            )
             check = sum(p.sha256 in held for p in wanted)
             sides.append((len(wanted) - check, check))
         return Survey(tuple(pairs), edited, tuple(unreadable), *sides[0], *sides[1])

@@ -14,6 +14,9 @@ from crackcore.names import escaped, shown_name, unescaped
 from crackcore.training.retrain_report import HoldOutScore, RetrainReport
 from crackcore.training.settings import TrainSource
 
+CORRECTED = "corrected pictures"
+"""What the pictures of the project are called among the sets of a retraining."""
+
 
 @dataclass(frozen=True)
 class RetrainOrder:

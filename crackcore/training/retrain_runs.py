@@ -40,6 +40,7 @@ from crackcore.training.checkpoint_files import checkpoints
 from crackcore.training.child import NICENESS, TrainingProcess, Wishes
 from crackcore.training.pairs import TrainingPair
 from crackcore.training.retrain_order import (
+    CORRECTED,
     RetrainOrder,
     order_of,
     report_of,
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CORRECTED = "corrected pictures"
 FEWEST_STEPS = 20
 MOST_STEPS = 20_000
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, CrackError)
@@ -191,7 +191,9 @@ def perform(folder: Path, only_judge: bool, progress: Progress, hear: Hear, wish
     """Do what the order in the folder says, or go on with it; the report's row.
 
     `hear` gets, beside what `retrain` says: "copying" and "reading" (`done`, `of`), "measuring" (how
-    long a step takes), and "earlier" for each check of a run that goes on.
+    long a step takes), "earlier" for each check of a run that goes on, and "sides" (how many of the
+    corrected pictures `learn` and `check`, and how many `old` samples learn along). "before", "check" and
+    "earlier" hold `corrected_f1`, at 2 px on the corrected pictures that check.
     """
     from crackcore.training.retraining import RetrainRequest, retrain
 
@@ -223,16 +225,33 @@ def perform(folder: Path, only_judge: bool, progress: Progress, hear: Hear, wish
             steps = _known_steps(run) or _fitting_steps(request, order.seconds, hear)
             storage.write_durably(folder / "steps.json", json.dumps({"steps": steps}).encode())
             request = replace(request, iterations=steps)
+        said = _with_figures(hear)
         for line in log_lines(learning_file(run.out).with_suffix(".log.jsonl")):
             if line.get("event") == "check":
-                hear({**line, "event": "earlier"})
-        report = retrain(request, progress, hear=hear, stop=wishes.stop, leave=wishes.leave)
+                said({**line, "event": "earlier"})
+        report = retrain(request, progress, hear=said, stop=wishes.stop, leave=wishes.leave)
         row = row_of_report(report)
         storage.write_durably(folder / "report.json", json.dumps(row).encode("ascii"))
         storage.remove_tree(folder / "pictures")
         return row
     finally:
         lock.release()
+
+
+def _with_figures(hear: Hear) -> Hear:
+    """Says what concerns the corrected pictures alone in words of its own."""
+
+    def said(event: dict[str, Any]) -> None:
+        if "scores" in event:
+            row = event["scores"]["sets"].get(CORRECTED, {})
+            event = {**event, "corrected_f1": row.get("f1_2px", 0.0)}
+        if event["event"] == "start":
+            ours = [p["side"] for p in event["pictures"] if p["set"] == CORRECTED]
+            old = sum(p["side"] == "learn" for p in event["pictures"]) - ours.count("learn")
+            hear({"event": "sides", "learn": ours.count("learn"), "check": ours.count("check"), "old": old})
+        hear(event)
+
+    return said
 
 
 # ---------------------------------------------------------------- pictures
