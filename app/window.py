@@ -40,6 +40,7 @@ from app.jobs.project import PROJECT_SUFFIX
 from app.messages import Kind, Message, Way
 from app.panels.adapted_notice import AdaptedNotice
 from app.panels.canvas_page import CanvasPage, stacked
+from app.panels.evaluation import EvaluationPanel
 from app.panels.first_run import FirstRunPage
 from app.panels.images import ImagesPanel
 from app.panels.layers import LayersPanel
@@ -160,12 +161,27 @@ class Window(QMainWindow):
             self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
         self.resizeDocks(self.docks, [900, 100, 100], Qt.Orientation.Vertical)
         self.resizeDocks(self.docks[:1], [310], Qt.Orientation.Horizontal)
+        self.evaluation = EvaluationPanel(self.session, self._theme)
+        self.evaluation.save_wanted.connect(lambda: self.actions_set.run("evaluate.save"))
+        self.docks_below: list[QDockWidget] = []
+        self.evaluation.close_wanted.connect(self._dock_below("Evaluation", self.evaluation).hide)
 
     def _dock(self, title: str, content: QWidget) -> QDockWidget:
         dock = QDockWidget(title, self)
         dock.setObjectName(f"dock {title}")
         dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
         dock.setWidget(content)
+        return dock
+
+    def _dock_below(self, title: str, content: QWidget) -> QDockWidget:
+        """A panel under the picture that comes when it is asked for (`show_panel`), beside others as a tab."""
+        dock = self._dock(title, content)
+        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
+        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+        if self.docks_below:
+            self.tabifyDockWidget(self.docks_below[-1], dock)
+        dock.hide()
+        self.docks_below.append(dock)
         return dock
 
     def _join(self) -> None:
@@ -216,6 +232,8 @@ class Window(QMainWindow):
         self.stack.setCurrentWidget(self.page if is_open else self.first_run)
         for widget in (*self.docks, self.tool_strip, self.tool_options):
             widget.setVisible(is_open)
+        for dock in () if is_open else self.docks_below:
+            dock.hide()
         if is_open and session.path is not None:
             name = shown_name(session.path.stem)
             only = " (read-only)" if session.read_only else ""

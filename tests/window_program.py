@@ -29,6 +29,7 @@ class Answers:
         self.new_projects: list[Path] = []
         self.weight_files: list[Path] = []
         self.data_sets: list[Path] = []
+        self.figure_files: list[Path] = []
         self.asked: list[str] = []
 
     def folder(self, title: str) -> Path | None:
@@ -50,6 +51,10 @@ class Answers:
     def data_set(self, title: str) -> Path | None:
         self.asked.append(title)
         return self.data_sets.pop(0) if self.data_sets else None
+
+    def figures(self, title: str, suggestion: Path) -> Path | None:
+        self.asked.append(title)
+        return self.figure_files.pop(0) if self.figure_files else None
 
     def new_project(self, title: str, suggestion: Path) -> Path | None:
         self.asked.append(title)

@@ -69,10 +69,23 @@ def is_looking_elsewhere(scope: Scope) -> bool:
 
 
 def toggle_panels(scope: Scope) -> None:
-    docks = scope.window.findChildren(QDockWidget)
+    # Those at the side; a panel that can be closed comes and goes by itself.
+    closable = QDockWidget.DockWidgetFeature.DockWidgetClosable
+    docks = [d for d in scope.window.findChildren(QDockWidget) if not d.features() & closable]
     show = not any(dock.isVisible() for dock in docks)
     for dock in docks:
         dock.setVisible(show)
+
+
+def show_panel(scope: Scope, title: str) -> None:
+    """Bring a panel under the picture to the front and give it the keyboard."""
+    dock = scope.window.findChild(QDockWidget, f"dock {title}")
+    if dock is not None:
+        dock.show()
+        dock.raise_()
+        target = _first_in(dock.widget())
+        if target is not None:
+            target.setFocus(Qt.FocusReason.TabFocusReason)
 
 
 def next_area(scope: Scope) -> None:

@@ -14,6 +14,7 @@ PICTURES = (
 PROJECTS = f"Crackscope projects (*{PROJECT_SUFFIX})"
 WEIGHTS = "Weights (*.pth *.pt *.ckpt *.safetensors)"
 DATA_SETS = f"Lists of pairs and projects (*.txt *.lst *{PROJECT_SUFFIX} manifest.json)"
+FIGURES = "Tables (*.csv);;Everything (*.json)"
 ANY = "All files (*)"
 
 
@@ -50,6 +51,13 @@ class Ask:
         place = self._answer(name)
         if place is not None and place.suffix.lower() != PROJECT_SUFFIX:
             place = place.with_name(place.name + PROJECT_SUFFIX)
+        return place
+
+    def figures(self, title: str, suggestion: Path) -> Path | None:
+        name, _ = QFileDialog.getSaveFileName(self._parent, title, str(suggestion), FIGURES)
+        place = self._answer(name)
+        if place is not None and place.suffix.lower() not in (".csv", ".json"):
+            place = place.with_name(place.name + ".csv")
         return place
 
     def _answer(self, name: str) -> Path | None:

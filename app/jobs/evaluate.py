@@ -98,7 +98,8 @@ class Side:
 class Evaluation:
     """One or two contestants on the same pictures. `differences`: second minus first.
 
-    By tolerance in px: of F1 at each one's own threshold, and of the best F1 (ODS).
+    By tolerance in px, of F1: each at the threshold it brings, and each at the one that is best for it
+    here (that of its best exact F1).
     """
 
     sides: tuple[Side, ...]
@@ -232,7 +233,6 @@ def measured(request: MeasureRequest, progress: Progress) -> Evaluation:
     """Score every contestant on the pictures, and compare two of them."""
     from crackcore.evaluation.intervals import pooled_difference
     from crackcore.evaluation.sets import ScoredPicture, SetSettings, evaluate_set
-    from crackcore.evaluation.sweep import PAPER_STEPS
 
     sides: list[Side] = []
     count = len(request.contestants)
@@ -264,7 +264,8 @@ def measured(request: MeasureRequest, progress: Progress) -> Evaluation:
             first, second = ([p.sweeps[tolerance] for p in side.scores.pictures] for side in sides)
             steps = (sides[0].contestant.threshold, sides[1].contestant.threshold)
             at_threshold[tolerance] = pooled_difference(first, second, "f1", thresholds=steps)
-            at_best[tolerance] = pooled_difference(first, second, "ods", steps=PAPER_STEPS)
+            best = (sides[0].scores.best.threshold, sides[1].scores.best.threshold)
+            at_best[tolerance] = pooled_difference(first, second, "f1", thresholds=best)
     return Evaluation(tuple(sides), request.pictures, request.failed, at_threshold, at_best)
 
 

@@ -15,6 +15,7 @@ from app.jobs.project import OpenedProject, close_job, create_job, open_job, res
 from app.messages import Kind, Message, Way, message_for
 from app.session.adapting import Adapting
 from app.session.approving import Approving
+from app.session.evaluating import Evaluating
 from app.session.intake import Intake
 from app.session.looking import Looking
 from app.session.models import Models
@@ -80,6 +81,7 @@ class Session(QObject):
         self.regridding = Regridding(self)
         self.approving = Approving(self)
         self.looking = Looking(self)
+        self.evaluating = Evaluating(self)
         self.adapting = Adapting(self)
 
     # -------------------------------------------------------------- telling
@@ -201,6 +203,7 @@ class Session(QObject):
     def _put_away(self) -> Job | None:
         """Let go of the open project; what is to be kept goes to the disk lane first."""
         self.predicting.stop()
+        self.evaluating.cancel()
         store, work = self.store, self.work
         if store is None or work is None:
             return None
@@ -269,6 +272,7 @@ class Session(QObject):
             lane.cancel_all()
         self.lanes.disk.cancel_older("open")  # what is not open yet is not waited for
         self.predicting.stop()
+        self.evaluating.cancel()
         self.showing.stop_loading()
         if self.approving.is_busy:
             self.approving.when_idle(self.leave)
