@@ -6,7 +6,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPainterPath
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from app.panels.image_model import STATUS_TITLES, RecordRole, ThumbnailRole, name_of
+from app.panels.image_model import STATUS_TITLES, RecordRole, ThumbnailRole, WorthRole, name_of
 from app.theme.icons import pixmap
 from app.theme.scheme import RADIUS, SPACE, Scheme, Theme
 from crackcore.domain.image_record import ImageRecord, Review
@@ -64,9 +64,11 @@ class ImageDelegate(QStyledItemDelegate):
         small.setPointSizeF(font.pointSizeF() * 0.9)
         painter.setFont(small)
         painter.setPen(soft)
-        status = STATUS_TITLES[record.review]
+        worth = index.data(WorthRole)
+        status = STATUS_TITLES[record.review] + (f", {worth}" if worth else "")
+        shown = QFontMetrics(small).elidedText(status, Qt.TextElideMode.ElideRight, width - 21)
         painter.drawText(
-            QRect(left + 21, frame.top() + 25, width - 21, 22), Qt.AlignmentFlag.AlignVCenter, status
+            QRect(left + 21, frame.top() + 25, width - 21, 22), Qt.AlignmentFlag.AlignVCenter, shown
         )
         painter.restore()
 

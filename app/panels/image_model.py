@@ -32,6 +32,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 RecordRole = Qt.ItemDataRole.UserRole + 1
 ThumbnailRole = Qt.ItemDataRole.UserRole + 2
+WorthRole = Qt.ItemDataRole.UserRole + 3
 NameRole = Qt.ItemDataRole.DisplayRole
 
 STATUS_TITLES = {
@@ -130,7 +131,7 @@ class Thumbnails(QObject):
 
 
 class ImageModel(QAbstractListModel):
-    """Rows in the order of the project."""
+    """Rows in the order of the session's queue: that of the project, or by what correcting is worth."""
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -141,14 +142,17 @@ class ImageModel(QAbstractListModel):
         session.images_changed.connect(self._grow)
         session.record_changed.connect(self._touched)
         session.records_changed.connect(self._all_touched)
+        session.queue.changed.connect(self._rearranged)
 
     def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else self._count
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid() or index.row() >= len(self._session.project.images):
+        session = self._session
+        ids = session.queue.ids
+        if not index.isValid() or index.row() >= len(ids):
             return None
-        record = self._session.project.images[index.row()]
+        record = session.record(ids[index.row()])
         if role == Qt.ItemDataRole.DisplayRole:
             return name_of(record)
         if role == RecordRole:
@@ -156,12 +160,34 @@ class ImageModel(QAbstractListModel):
         if role == ThumbnailRole:
             return self.thumbnails.get(record.id)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{name_of(record)}, {STATUS_TITLES[record.review]}"
+            return ", ".join([name_of(record), STATUS_TITLES[record.review], *self._worth_words(record)])
+        if role == WorthRole:
+            return "".join(self._worth_words(record))
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._worth_tip(record)
         return None
 
+    def _worth_words(self, record: ImageRecord) -> list[str]:
+        """What correcting it is worth, in a few words; nothing where that is not asked or not known."""
+        place = self._session.queue.place(record.id)
+        if place is None or record.review is Review.APPROVED:
+            return []
+        if place.like and place.like in self._session.project:
+            return [f"like {name_of(self._session.record(place.like))}"]
+        return [f"{round_length(place.worth_px)} px in doubt"]
+
+    def _worth_tip(self, record: ImageRecord) -> str | None:
+        place = self._session.queue.place(record.id)
+        if place is None:
+            return None
+        said = f"{name_of(record)}: about {round_length(place.worth_px)} px of crack are in doubt."
+        if place.like and place.like in self._session.project:
+            like = name_of(self._session.record(place.like))
+            said += f" It looks like {like}, so correcting it as well teaches little."
+        return said
+
     def row_of(self, image_id: str) -> int:
-        project = self._session.project
-        return project.position(image_id) if image_id in project else -1
+        return self._session.queue.row(image_id) if image_id in self._session.project else -1
 
     def _path_of(self, image_id: str) -> Path | None:
         session = self._session
@@ -183,6 +209,11 @@ class ImageModel(QAbstractListModel):
             self.endInsertRows()
         elif new < self._count:
             self._reset()
+
+    def _rearranged(self) -> None:
+        self.beginResetModel()  # the thumbnails are still those of the same pictures
+        self._count = len(self._session.queue.ids)
+        self.endResetModel()
 
     def _touched(self, image_id: str) -> None:
         row = self.row_of(image_id)
@@ -232,6 +263,12 @@ class ImageFilter(QSortFilterProxyModel):
         if self._status is not None and record.review is not self._status:
             return False
         return not self._text or self._text in name_of(record).casefold()
+
+
+def round_length(px: float) -> int:
+    """To two digits: nobody knows it better."""
+    step = 10 ** max(0, len(str(int(px))) - 2)
+    return int(round(px / step) * step)
 
 
 def pixmap_of(pixels: RgbImage) -> QPixmap:

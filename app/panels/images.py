@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.panels.image_delegate import ImageDelegate, status_colour
 from app.panels.image_model import STATUS_TITLES, ImageFilter, ImageModel, RecordRole
+from app.panels.images_order import OrderBar
 from app.session import Session
 from app.theme.icons import icon, pixmap
 from app.theme.scheme import SPACE, Theme
@@ -70,6 +71,7 @@ class ImagesPanel(QWidget):
         self.empty.setProperty("soft", True)
         self.empty.hide()
 
+        self.order = OrderBar(session)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, SPACE // 2, 0, 0)
         layout.setSpacing(SPACE // 2 + 2)
@@ -78,6 +80,7 @@ class ImagesPanel(QWidget):
         top.setSpacing(SPACE - 2)
         top.addWidget(self.search)
         top.addLayout(chips)
+        top.addWidget(self.order)
         layout.addLayout(top)
         layout.addWidget(self.empty)
         layout.addWidget(self.list, 1)
@@ -96,6 +99,7 @@ class ImagesPanel(QWidget):
         session.document_changed.connect(self.follow)
         session.loading_changed.connect(self.follow)
         session.project_changed.connect(self._apply_filter)
+        session.queue.changed.connect(self._apply_filter)
         theme.changed.connect(self._dress)
         self._dress()
         self._count()

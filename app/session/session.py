@@ -20,6 +20,7 @@ from app.session.intake import Intake
 from app.session.looking import Looking
 from app.session.models import Models
 from app.session.predicting import Predicting
+from app.session.queue import Queue
 from app.session.regridding import Regridding
 from app.session.showing import Showing
 from app.session.work_stream import AfterSave, WorkStream
@@ -78,6 +79,7 @@ class Session(QObject):
         self.intake = Intake(self)
         self.models = Models(self)
         self.predicting = Predicting(self)
+        self.queue = Queue(self)
         self.regridding = Regridding(self)
         self.approving = Approving(self)
         self.looking = Looking(self)
@@ -378,19 +380,19 @@ class Session(QObject):
         return document is not None and document.frozen is not None
 
     def neighbour(self, step: int, *, only_open: bool = False) -> str:
-        """The id of the next or previous image (not yet approved if `only_open`), or ''."""
-        images = self.project.images
-        if not images:
+        """The id of the next or previous image in the list (not yet approved if `only_open`), or ''."""
+        ids = self.queue.ids
+        if not ids:
             return ""
         here = self.shown_id
-        at = self.project.position(here) if here in self.project else -1 if step > 0 else len(images)
+        at = self.queue.row(here) if here in self.project else -1 if step > 0 else len(ids)
         if not only_open:
             target = at + step
-            return images[target].id if 0 <= target < len(images) else ""
-        for distance in range(1, len(images) + 1):
-            record = images[(at + step * distance) % len(images)]
-            if record.review is not Review.APPROVED and record.id != here:
-                return record.id
+            return ids[target] if 0 <= target < len(ids) else ""
+        for distance in range(1, len(ids) + 1):
+            image_id = ids[(at + step * distance) % len(ids)]
+            if self.record(image_id).review is not Review.APPROVED and image_id != here:
+                return image_id
         return ""
 
     def photo_path(self, record: ImageRecord) -> Path | None:

@@ -184,11 +184,12 @@ class Showing(QObject):
         project = session.project
         if document.record.id not in project:
             return
-        at, together = project.position(document.record.id), [document.record]
-        for target in (at + self._direction, at - self._direction):
-            if not 0 <= target < len(project.images):
+        together = [document.record]
+        for step in (self._direction, -self._direction):
+            neighbour = session.queue.after(document.record.id, step)
+            if not neighbour:
                 continue
-            record = project.images[target]
+            record = project.image(neighbour)
             together.append(record)
             if not self.documents.fit(together):
                 return
@@ -298,7 +299,8 @@ class Showing(QObject):
     def _set_document(self, document: Document) -> None:
         before, project = self.document, self._session.project
         if before is not None and before is not document and before.record.id in project:
-            back = project.position(document.record.id) < project.position(before.record.id)
+            order = self._session.queue
+            back = order.row(document.record.id) < order.row(before.record.id)
             self._direction = -1 if back else 1
         if document.record.id in self._changed_files:
             self._changed_files.discard(document.record.id)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from crackcore.arrays import RgbImage, ScoreMap
 from crackcore.datasets.near_duplicates import Likeness, likeness, near_duplicates
-from crackcore.domain.prediction import PredictSettings
+from crackcore.domain.prediction import Prediction, PredictSettings
 from crackcore.errors import CrackError
 from crackcore.evaluation.review_order import QueueRow, ReviewWorth, review_order, review_worth
 from crackcore.inference.predictor import Predictor
@@ -18,6 +19,12 @@ from crackcore.progress import Progress, unheard
 
 FLIPS: tuple[tuple[int, ...], ...] = ((), (1,), (0,))
 """Axes that are mirrored for each view: as it stands, left and right, top and bottom."""
+
+
+class Predicts(Protocol):
+    """What is asked here: a `Predictor`, or whatever stands for one."""
+
+    def predict(self, pixels: RgbImage, settings: PredictSettings) -> Prediction: ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class ReviewQueue:
 
 
 def views(
-    predictor: Predictor, pixels: RgbImage, settings: PredictSettings = PredictSettings()
+    predictor: Predicts, pixels: RgbImage, settings: PredictSettings = PredictSettings()
 ) -> list[ScoreMap]:
     """Score maps uint8 (H, W) of the picture and of its mirror images, mirrored back.
 
