@@ -174,7 +174,7 @@ class Window(QMainWindow):
         return dock
 
     def _dock_below(self, title: str, content: QWidget) -> QDockWidget:
-        """A panel under the picture that comes when it is asked for (`show_panel`), beside others as a tab."""
+        """A panel under the picture that comes when it is asked for; several are tabs of one place."""
         dock = self._dock(title, content)
         dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)

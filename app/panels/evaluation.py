@@ -134,19 +134,19 @@ class EvaluationPanel(QWidget):
     def _build(self) -> None:
         top = QHBoxLayout()
         top.setSpacing(SPACE)
-        for text, widget in (("Model", self.model), ("Compare with", self.rival)):
-            label = QLabel(text)
-            label.setBuddy(widget)
+        for caption, choice in (("Model", self.model), ("Compare with", self.rival)):
+            label = QLabel(caption)
+            label.setBuddy(choice)
             top.addWidget(label)
-            top.addWidget(widget)
+            top.addWidget(choice)
         for widget in (self.go, self.progress, self.stop):
             top.addWidget(widget)
         top.addWidget(self.note, 1)
         for widget in (self.tolerance, self.threshold, self.save, self.close_button):
             top.addWidget(widget)
 
-        text = QWidget()
-        column = QVBoxLayout(text)
+        figures = QWidget()
+        column = QVBoxLayout(figures)
         column.setContentsMargins(0, 0, SPACE, SPACE)
         column.setSpacing(SPACE)
         column.addWidget(self.verdict)
@@ -163,7 +163,7 @@ class EvaluationPanel(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         scroll.setAccessibleName("Summary of the evaluation")
-        scroll.setWidget(text)
+        scroll.setWidget(figures)
         scroll.setMinimumWidth(250)
         curves = QWidget()
         column = QVBoxLayout(curves)
@@ -234,8 +234,8 @@ class EvaluationPanel(QWidget):
             self._say(f"{run.note}…" + (f" about {_lasting(left)} left" if left is not None else ""))
         else:
             self._say("")
-        for widget in (self.model, self.rival):
-            widget.setEnabled(run is None)
+        self.model.setEnabled(run is None)
+        self.rival.setEnabled(run is None)
         for widget in (self.tolerance, self.threshold, self.save):
             widget.setEnabled(result is not None)
         self.pages.setCurrentWidget(self.empty if result is None else self.parts)
