@@ -29,8 +29,8 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--insist", action="store_true", help="install it whatever the hold-out says")
     parser.add_argument("--name", default="", help="name of the new model; else that of the file")
     parser.add_argument("--iterations", type=int, default=300)
-    parser.add_argument("--batch", type=int, default=None, help="else as the recipe says, mostly 8")
-    parser.add_argument("--crop", type=int, default=192, metavar="PX")
+    parser.add_argument("--batch", type=int, default=None, help="crops of a step, else 4")
+    parser.add_argument("--crop", type=int, default=None, metavar="PX", help="side of a crop, else 192")
     parser.add_argument("--hold-out", type=float, default=0.25, metavar="SHARE")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--seed", type=int, default=0)
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.out.endswith(".safetensors"):
         say("The file's name must end in .safetensors.")
         return 2
-    if options.iterations < 4 or (options.batch or 2) < 2 or options.crop < 64:
+    if options.iterations < 4 or (options.batch or 2) < 2 or (options.crop or 64) < 64:
         say("At least 4 iterations, a batch of 2 and a crop of 64 px are needed.")
         return 2
     from crackcore.models.catalogue import DEFAULT_MODEL, find_model
@@ -66,10 +66,11 @@ def run(options: argparse.Namespace) -> int:
     with terminal_progress("Reading") as progress:
         corrected, old = read(options.data), read(options.old)
     base = find_model(options.model or DEFAULT_MODEL)
-    recipe = modern(base.spec.architecture)
-    recipe = replace(
-        recipe, batch=options.batch or recipe.batch, augment=AugmentSettings(crop_px=options.crop)
-    )
+    settings = gentler(modern(base.spec.architecture), options.iterations, options.seed)
+    if options.batch:
+        settings = replace(settings, batch=options.batch)
+    if options.crop and isinstance(settings.augment, AugmentSettings):
+        settings = replace(settings, augment=replace(settings.augment, crop_px=options.crop))
     request = RetrainRequest(
         base,
         corrected,
@@ -77,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
         name=options.name,
         old=old,
         hold_out_share=options.hold_out,
-        settings=gentler(recipe, options.iterations, options.seed),
+        settings=settings,
         seed=options.seed,
         device=options.device,
     )
@@ -106,6 +107,7 @@ def run(options: argparse.Namespace) -> int:
                 "file": options.out,
                 "installed": options.install if installed else None,
                 "better": report.better,
+                "forgets": report.forgets,
                 "corrected": facts(report.corrected),
                 "old": facts(report.old),
                 "held_out": sorted(report.held_out),
@@ -120,5 +122,8 @@ def run(options: argparse.Namespace) -> int:
         )
         if report.old is not None:
             show(f"On old samples: {report.old.before:.3f} before, {report.old.after:.3f} after.")
-        show("It is better." if report.better else "It is not known to be better; the old model stays.")
+        if report.forgets:
+            show("It forgot too much of the old samples; the old model stays.")
+        else:
+            show("It is better." if report.better else "It is not known to be better; the old model stays.")
     return 0 if report.better and not refused else 1
