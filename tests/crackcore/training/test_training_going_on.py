@@ -73,7 +73,7 @@ def test_corrected_pictures_get_their_share_of_the_crops_however_many_old_ones_t
     wanted = shares(corrected, [*corrected, *old])
     assert wanted == pytest.approx({"mine": (1 - OLD_SHARE) * 2 / 3, "yours": (1 - OLD_SHARE) / 3})
     assert shares(corrected, corrected) == {}
-    settings = TrainSettings(batch=16, augment=CgnetCrop(32), set_shares=wanted)
+    settings = TrainSettings(batch=16, augment=AugmentSettings(crop_px=32), set_shares=wanted)
 
     def drawn(settings: TrainSettings) -> float:
         labels = [batch_of([*corrected, *old], settings, i)[1] for i in range(25)]
