@@ -22,6 +22,13 @@ def state_folder() -> Path:
     return Path(override) if override else Path(platformdirs.user_state_dir("crackscope", appauthor=False))
 
 
+def cache_folder() -> Path:
+    """What may be thrown away at any time and is made again. Inside CRACKSCOPE_STATE where that is set."""
+    if os.environ.get("CRACKSCOPE_STATE"):
+        return state_folder() / "cache"
+    return Path(platformdirs.user_cache_dir("crackscope", appauthor=False))
+
+
 def model_folders() -> tuple[Path, ...]:
     """Where model files are looked for: shipped ones first, then the user's."""
     return (resources_folder() / "models", state_folder() / "models")

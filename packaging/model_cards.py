@@ -26,9 +26,10 @@ PUBLISHED = {"cgnet_m3n21": ("0.866", ""), "deepcrack_liu": ("0.8643", "0.8778")
 WHAT_DIFFERS = """\
 What differs: the published figures are of networks at full width, trained on the 300 training pictures of
 DeepCrack-537 and measured on its 237 test pictures; several photos are cropped into both halves, and the
-checkpoint (CGNet) or the threshold (Liu) was chosen on the test pictures. Ours are of the held-out pictures of a
-split by source photo, from the part of the set that we have: at the one threshold that the model comes with, and
-in brackets at the best one for these pictures. The open models have learned nothing of this set."""
+checkpoint (CGNet) or the threshold (Liu) was chosen on the test pictures. Ours are of the held-out
+pictures of a split by source photo, from the part of the set that we have: at the one threshold that the
+model comes with, and in brackets at the best one for these pictures. The open models have learned nothing
+of this set."""
 
 
 def write_all(folder: Path, scores: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from crackcore.training.pairs import Kind, TrainingPair, read_pairs
 from crackcore.training.training_log import log_lines
 
 CRACK_FREE = ("negatives",)
-NEVER_SCORED = ("roadview_cprid",)  # its masks are incomplete, as its own notes say
+NEVER_SCORED = ("bad-inputs", "roadview_cprid")  # broken on purpose; masks incomplete, as its notes say
 
 
 @dataclass(frozen=True)

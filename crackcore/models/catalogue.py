@@ -16,6 +16,7 @@ from typing import Any
 from crackcore.domain.model_spec import ModelSpec
 from crackcore.errors import ModelFileDamaged, UnknownModel
 from crackcore.models.architectures import OWN, Architecture
+from crackcore.models.digest_cache import DigestCache
 from crackcore.names import shown_name
 from crackcore.plugins import nearest, resolve, table
 from crackcore.resources import model_folders
@@ -105,19 +106,22 @@ def read_spec(path: Path) -> ModelSpec:
 def installed_models(folders: Iterable[Path] | None = None) -> list[InstalledModel]:
     """Every readable model file, shipped ones first; of equal names the first one counts.
 
-    Broken files are logged and left out. Reads each file once for its digest (some MB each).
+    Broken files are logged and left out. A file is read whole for its digest the first time it is seen;
+    after that its digest comes from `digest_cache`, so that a hundred megabytes are not read at every start.
     """
+    digests = DigestCache()
     found: dict[str, InstalledModel] = {}
     for folder in model_folders() if folders is None else folders:
         if not folder.is_dir():
             continue
         for path in sorted(folder.glob("*.safetensors")):
             try:
-                model = read_installed(path)
+                model = _installed(path, digests)
             except ModelFileDamaged as error:
                 log.warning("model left out: %s", error)
                 continue
             found.setdefault(model.name, model)
+    digests.keep()
     return sorted(found.values(), key=lambda m: (m.name != DEFAULT_MODEL, m.name))
 
 
@@ -127,6 +131,15 @@ def read_installed(path: Path) -> InstalledModel:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return InstalledModel(spec, path, path.stat().st_size, digest)
+
+
+def _installed(path: Path, digests: DigestCache) -> InstalledModel:
+    spec = read_spec(path)
+    try:
+        return InstalledModel(spec, path, path.stat().st_size, digests.of(path))
+    except OSError as error:
+        shown = shown_name(path)
+        raise ModelFileDamaged(f"{shown} cannot be read.", hint=str(error.strerror or "")) from error
 
 
 def find_model(name: str, folders: Iterable[Path] | None = None) -> InstalledModel:
