@@ -161,6 +161,7 @@ class Window(QMainWindow):
             self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
         self.resizeDocks(self.docks, [900, 100, 100], Qt.Orientation.Vertical)
         self.resizeDocks(self.docks[:1], [310], Qt.Orientation.Horizontal)
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         self.evaluation = EvaluationPanel(self.session, self._theme)
         self.evaluation.save_wanted.connect(lambda: self.actions_set.run("evaluate.save"))
         self.docks_below: list[QDockWidget] = []

@@ -139,11 +139,11 @@ class EvaluationPanel(QWidget):
             label.setBuddy(choice)
             top.addWidget(label)
             top.addWidget(choice)
-        for widget in (self.go, self.progress, self.stop):
-            top.addWidget(widget)
+        top.addWidget(self.go)
+        top.addWidget(self.progress)
+        top.addWidget(self.stop)
         top.addWidget(self.note, 1)
-        for widget in (self.tolerance, self.threshold, self.save, self.close_button):
-            top.addWidget(widget)
+        top.addWidget(self.close_button)
 
         figures = QWidget()
         column = QVBoxLayout(figures)
@@ -165,15 +165,26 @@ class EvaluationPanel(QWidget):
         scroll.setAccessibleName("Summary of the evaluation")
         scroll.setWidget(figures)
         scroll.setMinimumWidth(250)
-        curves = QWidget()
+        reading = QHBoxLayout()
+        reading.setSpacing(SPACE)
+        reading.addWidget(self.tolerance)
+        reading.addWidget(self.threshold)
+        reading.addStretch(1)
+        reading.addWidget(self.save)
+        middle, curves = QWidget(), QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(SPACE, 0, SPACE, 0)
+        column.setSpacing(SPACE)
+        column.addLayout(reading)
+        column.addWidget(self.table, 1)
         column = QVBoxLayout(curves)
         column.setContentsMargins(SPACE, 0, 0, 0)
-        column.setSpacing(SPACE // 2)
+        column.setSpacing(SPACE)
         column.addWidget(self.curve, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.chart, 1)
         self.parts = QSplitter()
         self.parts.setChildrenCollapsible(False)
-        for part, stretch in ((scroll, 4), (self.table, 5), (curves, 4)):
+        for part, stretch in ((scroll, 4), (middle, 5), (curves, 4)):
             self.parts.addWidget(part)
             self.parts.setStretchFactor(self.parts.count() - 1, stretch)
         self.parts.setSizes([400, 500, 400])
@@ -236,8 +247,6 @@ class EvaluationPanel(QWidget):
             self._say("")
         self.model.setEnabled(run is None)
         self.rival.setEnabled(run is None)
-        for widget in (self.tolerance, self.threshold, self.save):
-            widget.setEnabled(result is not None)
         self.pages.setCurrentWidget(self.empty if result is None else self.parts)
         if not approved:
             self.empty.setText(
@@ -377,6 +386,7 @@ def _choice(name: str) -> QComboBox:
     choice.setAccessibleName(name)
     choice.setMinimumHeight(FIELD_PX)
     choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    choice.setMinimumWidth(80)  # a small screen is to hold the row
     choice.setMaximumWidth(220)
     choice.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return choice
