@@ -51,6 +51,7 @@ from app.panels.picture_notice import PictureNotice
 from app.panels.prediction import PredictionPanel
 from app.panels.status import StatusLine
 from app.panels.tools import ToolOptions, ToolStrip
+from app.panels.training import TrainingPanel
 from app.session import Session
 from app.session.intake import samples_folder
 from app.settings.storage import SettingsHolder
@@ -166,6 +167,12 @@ class Window(QMainWindow):
         self.evaluation.save_wanted.connect(lambda: self.actions_set.run("evaluate.save"))
         self.docks_below: list[QDockWidget] = []
         self.evaluation.close_wanted.connect(self._dock_below("Evaluation", self.evaluation).hide)
+        self.training = TrainingPanel(self.session, self._theme)
+        self.training.wanted.connect(lambda: self.actions_set.run("retrain.open"))
+        training = self._dock_below("Training", self.training)
+        # Without the keyboard: who started it goes on with the picture.
+        self.session.retraining.shown.connect(training.show)
+        self.session.retraining.shown.connect(training.raise_)
 
     def _dock(self, title: str, content: QWidget) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -210,6 +217,7 @@ class Window(QMainWindow):
         session.models.changed.connect(self._refresh)
         session.looking.changed.connect(self._looking_changed)
         session.adapting.changed.connect(self.actions_set.refresh)
+        session.retraining.changed.connect(self.actions_set.refresh)
         session.intake.place_wanted.connect(self._ask_for_place)
         self._settings.changed.connect(self._setting_changed)
         self._theme.changed.connect(self.actions_set.dress)

@@ -22,6 +22,7 @@ from app.session.models import Models
 from app.session.predicting import Predicting
 from app.session.queue import Queue
 from app.session.regridding import Regridding
+from app.session.retraining import Retraining
 from app.session.showing import Showing
 from app.session.work_stream import AfterSave, WorkStream
 from app.settings.storage import SettingsHolder
@@ -85,6 +86,7 @@ class Session(QObject):
         self.looking = Looking(self)
         self.evaluating = Evaluating(self)
         self.adapting = Adapting(self)
+        self.retraining = Retraining(self)
 
     # -------------------------------------------------------------- telling
 
@@ -270,6 +272,8 @@ class Session(QObject):
 
     def leave(self) -> None:
         """Stop everything, keep everything, then `left`. Nothing is lost without being asked for."""
+        if self.retraining.holds_back():
+            return
         for lane in (self.lanes.device, self.lanes.cpu):
             lane.cancel_all()
         self.lanes.disk.cancel_older("open")  # what is not open yet is not waited for
