@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOpti
 from app.dialogs.model_rows import HOW_TO_GET, ModelRow
 from app.theme.icons import pixmap
 from app.theme.scheme import RADIUS, SPACE, Scheme, Theme
+from crackcore.domain.model_families import RESEARCH
 
 RowRole = Qt.ItemDataRole.UserRole
 _EDGE = 4  # around the ground of a row
@@ -95,7 +96,10 @@ class ModelDelegate(QStyledItemDelegate):
         elif not row.installed:
             mark = pixmap("import", scheme.text_off, _MARK, ratio)
             painter.drawPixmap(inner.left() - _MARK - SPACE, inner.top() + (line - _MARK) // 2, mark)
-        free = inner.width() - self._paint_speed(painter, inner, font, row.speed, scheme) - SPACE
+        free = inner.width() - SPACE
+        for word, marked in ((row.speed, False), (row.tag, row.family == RESEARCH)):
+            chips = inner.adjusted(0, 0, free + SPACE - inner.width(), 0)
+            free -= self._paint_chip(painter, chips, font, word, scheme, marked=marked)
         painter.setFont(_bold(font))
         painter.setPen(text)
         metrics = QFontMetrics(_bold(font))
@@ -120,22 +124,24 @@ class ModelDelegate(QStyledItemDelegate):
             note = QFontMetrics(font).elidedText(HOW_TO_GET, Qt.TextElideMode.ElideRight, inner.width())
             painter.drawText(QRect(inner.left(), top, inner.width(), line), _LINE, note)
 
-    def _paint_speed(self, painter: QPainter, inner: QRect, font: QFont, speed: str, scheme: Scheme) -> int:
-        """A chip at the right end; answers how wide it is."""
-        if not speed:
+    def _paint_chip(
+        self, painter: QPainter, place: QRect, font: QFont, word: str, scheme: Scheme, *, marked: bool
+    ) -> int:
+        """A word in a frame at the right end of `place`; answers the room it takes."""
+        if not word:
             return 0
         small = _small(font)
         metrics = QFontMetrics(small)
-        word = speed[:1].upper() + speed[1:]
+        word = word[:1].upper() + word[1:]
         width, height = metrics.horizontalAdvance(word) + 2 * SPACE, metrics.height() + _GAP
-        chip = QRect(inner.right() - width, inner.top() - 2, width, height)
+        chip = QRect(place.right() - width, place.top() - 2, width, height)
         painter.setFont(small)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QColor(scheme.text_off))
+        painter.setPen(QColor(scheme.warning if marked else scheme.text_off))
         painter.drawRoundedRect(chip, height / 2, height / 2)
-        painter.setPen(QColor(scheme.text_soft))
+        painter.setPen(QColor(scheme.warning if marked else scheme.text_soft))
         painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, word)
-        return width
+        return width + SPACE
 
     def _paint_facts(
         self, painter: QPainter, place: QRect, font: QFont, row: ModelRow, scheme: Scheme

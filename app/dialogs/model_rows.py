@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from crackcore.domain.model_families import OPEN, RESEARCH, RESEARCH_TAG, research_note
+
 if TYPE_CHECKING:
     from crackcore.domain.model_spec import ModelSpec
     from crackcore.models.architectures import Architecture
     from crackcore.models.catalogue import InstalledModel
 
+FAMILY_TAGS = {OPEN: "Open", RESEARCH: RESEARCH_TAG}
 HOW_TO_GET = "No weights yet. Get the authors' file and bring it in with “Import a model…” below."
 
 
@@ -29,6 +32,7 @@ class ModelRow:
     licence: str = ""
     trained_on: str = ""
     chosen: bool = False
+    family: str = ""  # "open" or "research"; a user's own model has none
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
@@ -36,15 +40,26 @@ class ModelRow:
         return (("Input", self.input), ("Licence", self.licence), ("Trained on", self.trained_on))
 
     @property
+    def tag(self) -> str:
+        """The family in a word or two; empty for a user's own model."""
+        return FAMILY_TAGS.get(self.family, "")
+
+    @property
     def more(self) -> str:
         """What a row has no room for: the paper, and all that the model was trained on."""
-        parts = [self.paper, f"Trained on {self.trained_on}" if self.installed else ""]
+        parts = [
+            research_note(self.family),
+            self.paper,
+            f"Trained on {self.trained_on}" if self.installed else "",
+        ]
         return ". ".join(part.rstrip(".") for part in parts if part) + "."
 
     @property
     def spoken(self) -> str:
         """The whole row as sentences, for a screen reader."""
         said = [f"{self.title}, {self.network}" if self.network else self.title, self.good_for.rstrip(".")]
+        if self.family:
+            said.append(research_note(self.family) or "Open: trained only on sets that allow any use")
         if self.speed:
             said.append(f"Speed: {self.speed}")
         if self.installed:
@@ -53,7 +68,7 @@ class ModelRow:
             said.append(HOW_TO_GET.rstrip("."))
         if self.paper:
             said.append(self.paper)
-        return ". ".join(part for part in said if part) + "."
+        return ". ".join(part.rstrip(".") for part in said if part) + "."
 
 
 def model_rows(
@@ -91,6 +106,7 @@ def _row_of(model: InstalledModel, architecture: Architecture | None, chosen: st
         licence=spec.licence or "not stated",
         trained_on=training_words(spec),
         chosen=model.name == chosen,
+        family=spec.family,
     )
 
 

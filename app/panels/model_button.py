@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QWi
 from app.session import Session
 from app.theme.icons import pixmap
 from app.theme.scheme import SPACE, Theme
+from crackcore.domain.model_families import RESEARCH, RESEARCH_TAG, research_note
 from crackcore.models.catalogue import InstalledModel
 
 
@@ -26,6 +27,8 @@ class ModelButton(QPushButton):
         self.name.setProperty("heading", True)
         self.about = QLabel()
         self.about.setProperty("soft", True)
+        self.tag = QLabel(RESEARCH_TAG)
+        self.tag.setVisible(False)
         self._arrow = QLabel()
         self._arrow.setFixedSize(16, 16)
         grid = QGridLayout(self)
@@ -34,9 +37,10 @@ class ModelButton(QPushButton):
         grid.setVerticalSpacing(0)
         grid.setColumnStretch(0, 1)
         grid.addWidget(self.name, 0, 0)
-        grid.addWidget(self.about, 1, 0)
-        grid.addWidget(self._arrow, 0, 1, 2, 1)
-        for label in (self.name, self.about, self._arrow):
+        grid.addWidget(self.about, 1, 0, 1, 2)
+        grid.addWidget(self.tag, 0, 1)
+        grid.addWidget(self._arrow, 0, 2, 2, 1)
+        for label in (self.name, self.about, self.tag, self._arrow):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         for label in (self.name, self.about):
@@ -76,7 +80,11 @@ class ModelButton(QPushButton):
         else:
             self._names = (chosen.name, self._facts(chosen))
         self.setEnabled(models.known)
+        research = chosen is not None and chosen.spec.family == RESEARCH
+        self.tag.setVisible(research)
         summary = "" if chosen is None else chosen.spec.summary
+        if chosen is not None and research:
+            summary = f"{summary} {research_note(chosen.spec.family)}".strip()
         # As escaped rich text, which wraps; a tool tip guesses what a name with markup would be.
         self.setToolTip(f"<p>{escape(summary)}</p>" if summary else "Choose a model (Ctrl+M)")
         self.setAccessibleName(f"Model: {self._names[0]}")
@@ -101,10 +109,20 @@ class ModelButton(QPushButton):
             (self.about, self._names[1], Qt.TextElideMode.ElideRight),
         ):
             label.ensurePolished()
-            label.setText(label.fontMetrics().elidedText(text, where, max(40, self.width() - 52)))
+            beside = (
+                self.tag.sizeHint().width() + SPACE
+                if label is self.name and self.tag.isVisibleTo(self)
+                else 0
+            )
+            room = max(40, self.width() - 52 - beside)
+            label.setText(label.fontMetrics().elidedText(text, where, room))
             label.setVisible(bool(text))
 
     def _dress(self) -> None:
+        warning = self._theme.scheme.warning
+        self.tag.setStyleSheet(
+            f"color: {warning}; border: 1px solid {warning}; border-radius: 8px; padding: 0 6px;"
+        )
         self._arrow.setPixmap(
             pixmap("chevron-down", self._theme.scheme.text_soft, 16, self.devicePixelRatioF())
         )

@@ -21,6 +21,7 @@ from app.panels.result_grid import ResultGrid
 from app.session import Session
 from app.theme.scheme import FIELD_PX, SPACE, Theme
 from crackcore.domain.image_record import Threshold
+from crackcore.domain.model_families import RESEARCH, RESEARCH_MARK
 
 
 class PredictionPanel(QWidget):
@@ -151,7 +152,8 @@ class PredictionPanel(QWidget):
             return "Not predicted yet."
         prediction = document.prediction
         seconds = f" in {prediction.seconds:.1f} s" if prediction.seconds else ""
-        return f"Predicted by {prediction.model}{seconds}."
+        made = f"Predicted by {prediction.model}{seconds}."
+        return f"{made} {RESEARCH_MARK}" if prediction.family == RESEARCH else made
 
     # -------------------------------------------------------------- changing
 

@@ -90,6 +90,37 @@ def test_a_row_says_what_the_header_of_its_file_says():
     assert (second.licence, second.trained_on) == ("not stated", "not stated")
 
 
+def test_the_family_is_a_tag_that_is_seen_and_spoken():
+    models = [installed("a", family="open"), installed("b", family="research"), installed("mine")]
+    rows = model_rows(models, OWN, "")[:3]
+    assert [row.tag for row in rows] == ["Open", "Research only", ""]
+    assert "allow any use" in rows[0].spoken
+    assert "non-commercial research only" in rows[1].spoken
+    assert "non-commercial research only" in rows[1].more
+    assert "research" not in rows[2].spoken + rows[2].more
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_research_tag_is_painted_in_the_colour_of_warnings(qtbot, qapp, scheme):
+    theme = Theme(qapp, scheme)
+    dialog = ModelChooser(
+        model_rows([installed("a", family="open"), installed("b", family="research")], OWN, "a"), theme
+    )
+    dialog.open()
+    qtbot.waitExposed(dialog)
+
+    def warnings(number: int) -> int:
+        area = dialog.list.visualItemRect(dialog.list.item(number))
+        image = dialog.list.viewport().grab(area).toImage()
+        places = [(x, y) for x in range(image.width()) for y in range(image.height())]
+        colours = [image.pixelColor(x, y) for x, y in places]
+        return sum(c.red() - c.blue() > 40 for c in colours)  # brown or yellow; all else is grey or blue
+
+    assert warnings(1) == 0
+    assert warnings(2) > 30
+    dialog.done(0)
+
+
 def test_every_architecture_without_weights_stands_below_with_the_way_to_get_them():
     rows = model_rows([installed("mine", "unet16")], OWN, "")
     missing = [row for row in rows if not row.installed]
