@@ -130,8 +130,7 @@ class TrainingProcess(Generic[Report]):
         process = context.Process(
             target=_run,
             args=(theirs, orders, self._work, self._threads, self._niceness),
-            daemon=True,
-            name="training",
+            name="training",  # no daemon: a project is inspected in a child of its own before it is read
         )
         process.start()
         theirs.close()

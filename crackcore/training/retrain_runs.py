@@ -227,7 +227,9 @@ def perform(folder: Path, only_judge: bool, progress: Progress, hear: Hear, wish
             request = replace(request, iterations=steps)
         said = _with_figures(hear)
         for line in log_lines(learning_file(run.out).with_suffix(".log.jsonl")):
-            if line.get("event") == "check":
+            if line.get("event") == "start":
+                hear(_sides(line["pictures"]))
+            elif line.get("event") == "check":
                 said({**line, "event": "earlier"})
         report = retrain(request, progress, hear=said, stop=wishes.stop, leave=wishes.leave)
         row = row_of_report(report)
@@ -246,12 +248,16 @@ def _with_figures(hear: Hear) -> Hear:
             row = event["scores"]["sets"].get(CORRECTED, {})
             event = {**event, "corrected_f1": row.get("f1_2px", 0.0)}
         if event["event"] == "start":
-            ours = [p["side"] for p in event["pictures"] if p["set"] == CORRECTED]
-            old = sum(p["side"] == "learn" for p in event["pictures"]) - ours.count("learn")
-            hear({"event": "sides", "learn": ours.count("learn"), "check": ours.count("check"), "old": old})
+            hear(_sides(event["pictures"]))
         hear(event)
 
     return said
+
+
+def _sides(pictures: list[dict[str, Any]]) -> dict[str, Any]:
+    ours = [p["side"] for p in pictures if p["set"] == CORRECTED]
+    old = sum(p["side"] == "learn" for p in pictures) - ours.count("learn")
+    return {"event": "sides", "learn": ours.count("learn"), "check": ours.count("check"), "old": old}
 
 
 # ---------------------------------------------------------------- pictures
