@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -187,7 +187,7 @@ class EvaluationPanel(QWidget):
         for part, stretch in ((scroll, 4), (middle, 5), (curves, 4)):
             self.parts.addWidget(part)
             self.parts.setStretchFactor(self.parts.count() - 1, stretch)
-        self.parts.setSizes([400, 500, 400])
+        self.parts.setSizes([340, 420, 300])
         self.pages = QStackedWidget()
         self.pages.addWidget(self.empty)
         self.pages.addWidget(self.parts)
@@ -197,6 +197,10 @@ class EvaluationPanel(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.pages, 1)
         self.setMinimumHeight(190)
+
+    def sizeHint(self) -> QSize:
+        """Room for all rows of the summary, where the screen has it."""
+        return QSize(900, 350)
 
     # -------------------------------------------------------------- wishes
 
@@ -236,6 +240,7 @@ class EvaluationPanel(QWidget):
         run, result = self._evaluating.run, self._evaluating.result
         approved = len(self._evaluating.approved)
         self.go.setEnabled(approved > 0 and self.model.count() > 0)
+        had_focus = self.stop.hasFocus() or self.go.hasFocus()
         self.go.setVisible(run is None)
         self.progress.setVisible(run is not None)
         self.stop.setVisible(run is not None)
@@ -261,6 +266,9 @@ class EvaluationPanel(QWidget):
         if result is not self._shown:
             self._shown = result
             self._read_anew()
+        if had_focus:  # the button that was pressed has given way to another
+            target = self.stop if run is not None else self.table if result is not None else self.go
+            target.setFocus(Qt.FocusReason.OtherFocusReason)
         changed = self._evaluating.out_of_date
         self.out_of_date.setText(
             f"Since then {words.pictures(changed)} came to be approved or not any more: evaluate again."
@@ -276,7 +284,7 @@ class EvaluationPanel(QWidget):
         now = (self.model.currentData(), self.rival.currentData())
         for choice in (self.model, self.rival):
             choice.clear()
-        self.rival.addItem("Nothing", "")
+        self.rival.addItem("nothing", "")
         for model in found:
             self.model.addItem(shown_name(model.name), model.sha256)
             self.rival.addItem(shown_name(model.name), model.sha256)
@@ -329,7 +337,7 @@ class EvaluationPanel(QWidget):
                 name = _plain_label()
                 name.setProperty("heading", True)
                 full = shown_name(side.name)
-                name.setText(self.fontMetrics().elidedText(full, Qt.TextElideMode.ElideMiddle, 150))
+                name.setText(self.fontMetrics().elidedText(full, Qt.TextElideMode.ElideMiddle, 110))
                 name.setToolTip(full)
                 self._grid.addWidget(name, 0, number)
         for row, (caption, texts, about) in enumerate(words.summary_rows(result, reading), 1):
@@ -339,8 +347,9 @@ class EvaluationPanel(QWidget):
             self._grid.addWidget(label, row, 0)
             for number, text in enumerate(texts, 1):
                 value = _plain_label()
-                value.setText(text)
-                value.setToolTip(about)
+                # Two models side by side have no room for brackets; what they differ by has its own.
+                value.setText(text if len(texts) == 1 else text.partition(" (")[0])
+                value.setToolTip(about if len(texts) == 1 else f"{text}\n{about}")
                 value.setAccessibleName(f"{caption}: {text}")
                 self._grid.addWidget(value, row, number)
         self._grid.setColumnStretch(len(result.sides) + 1, 1)
@@ -350,12 +359,11 @@ class EvaluationPanel(QWidget):
         if result is None:
             return
         over = self.curve.currentText() == OVER_THRESHOLD
-        how = reading.within
         if over:
-            self.chart.set_titles("Threshold, %", f"F1 {how}")
+            self.chart.set_titles("Threshold, %", "F1")
             self.chart.set_range_x(0, 100)
         else:
-            self.chart.set_titles(f"Recall {how}", f"Precision {how}")
+            self.chart.set_titles("Recall", "Precision")
             self.chart.set_range_x(0, 1)
         self.chart.clear()
         for role, side in enumerate(result.sides):

@@ -122,8 +122,8 @@ def comparison(evaluation: Evaluation, reading: Reading) -> str:
         better, by, low, high = names[0], -found.estimate, -found.high, -found.low
     else:
         return (
-            f"No difference can be told on {pictures(count)}: F1 of {names[1]} differs by "
-            f"{_signed(found.estimate)} ({_signed(found.low)} to {_signed(found.high)})."
+            f"No difference can be told on {pictures(count)}. "
+            f"F1 differs by {_signed(found.estimate)} ({_signed(found.low)} to {_signed(found.high)})."
         )
     return f"{better} is better by {figure(by)} of F1 ({figure(low)} to {figure(high)}) on {pictures(count)}."
 

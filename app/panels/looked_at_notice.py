@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -14,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.document.looked_at import LookedAtClass
 from app.session import Session
 from app.session.adapted_preview import AFTER
 from app.session.looking import RESULT
@@ -40,6 +43,8 @@ class LookedAtNotice(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(120)
+        self.legend = QLabel()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.outline = QCheckBox("Outline of the mask")
         self.use = QPushButton("Use as score")
         self.use.setToolTip("The refined score takes the place of the score; the threshold goes on from it")
@@ -50,6 +55,7 @@ class LookedAtNotice(QWidget):
         row.setSpacing(SPACE)
         row.addWidget(self._picture)
         row.addWidget(self.text)
+        row.addWidget(self.legend)
         row.addSpacing(SPACE)
         for widget in (self.bar, self.outline, self.use, self.stop, self.back):
             widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -96,6 +102,9 @@ class LookedAtNotice(QWidget):
             self._say(
                 f"You are looking at {look.title}, not at the {'mask' if look.covers_mask else 'photo'}."
             )
+        classes = () if look is None else look.classes
+        self.legend.setText("&nbsp;&nbsp;".join(map(_swatch, classes)))
+        self.legend.setVisible(bool(classes))
         self.bar.setVisible(job is not None)
         self.stop.setVisible(job is not None)
         self.back.setVisible(look is not None)
@@ -116,3 +125,8 @@ class LookedAtNotice(QWidget):
             f"border-radius: {RADIUS}px; }}"
         )
         self._picture.setPixmap(pixmap("layers", scheme.warning, 18, self.devicePixelRatioF()))
+
+
+def _swatch(entry: LookedAtClass) -> str:
+    red, green, blue = entry.colour
+    return f'<span style="color: rgb({red}, {green}, {blue})">\u25a0</span>&nbsp;{escape(entry.title)}'
