@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDockWidget, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from app.actions.action import Action, Scope, with_image
 from app.document import LayerOptions
@@ -81,8 +81,11 @@ def show_panel(scope: Scope, title: str) -> None:
     """Bring a panel under the picture to the front and give it the keyboard."""
     dock = scope.window.findChild(QDockWidget, f"dock {title}")
     if dock is not None:
+        was_hidden = dock.isHidden()
         dock.show()
         dock.raise_()
+        if was_hidden and isinstance(scope.window, QMainWindow):
+            scope.window.resizeDocks([dock], [dock.widget().sizeHint().height()], Qt.Orientation.Vertical)
         target = _first_in(dock.widget())
         if target is not None:
             target.setFocus(Qt.FocusReason.TabFocusReason)
