@@ -170,6 +170,7 @@ class Window(QMainWindow):
         self.training = TrainingPanel(self.session, self._theme)
         self.training.wanted.connect(lambda: self.actions_set.run("retrain.open"))
         training = self._dock_below("Training", self.training)
+        self.training.close_wanted.connect(training.hide)
         # Without the keyboard: who started it goes on with the picture.
         self.session.retraining.shown.connect(training.show)
         self.session.retraining.shown.connect(training.raise_)

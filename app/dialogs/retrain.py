@@ -135,12 +135,12 @@ class RetrainDialog(QDialog):
         form = QFormLayout()
         form.setHorizontalSpacing(SPACE * 2)
         form.setVerticalSpacing(SPACE + 4)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self.name.setMinimumHeight(FIELD_PX)
         form.addRow("Pictures", seen)
-        form.addRow("Start from", self.base)
-        form.addRow("Old samples", old)
-        form.addRow("Learn for", length)
-        form.addRow("Name", self.name)
+        form.addRow(_caption("Start from", self.base), self.base)
+        form.addRow(_caption("Old samples", self.add), old)
+        form.addRow(_caption("Learn for", self.length), length)
+        form.addRow(_caption("Name", self.name), self.name)
 
         buttons = QDialogButtonBox()
         self.leave = buttons.addButton("Cancel", QDialogButtonBox.ButtonRole.RejectRole)
@@ -309,6 +309,14 @@ def picture_words(survey: Survey, also_edited: bool) -> tuple[str, bool]:
         )
     few = " With so few, it can hardly be told whether the new model is better." if check < 2 else ""
     return f"{words}: {learn} to learn from, {check} kept back to check.{few}{cannot}", True
+
+
+def _caption(text: str, buddy: QWidget) -> QLabel:
+    """As high as the field beside it, so that both stand on one line."""
+    label = QLabel(text)
+    label.setMinimumHeight(FIELD_PX)
+    label.setBuddy(buddy)
+    return label
 
 
 def _plain(text: str, *, soft: bool = False) -> QLabel:

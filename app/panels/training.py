@@ -26,7 +26,8 @@ from app.session.retraining import Stage
 from app.session.training_course import Phase
 from app.theme.scheme import SPACE, Theme
 
-SIDE_PX = 400
+SIDE_PX = 420
+HEIGHT_PX = 216
 DRAWN_STEPS = 600  # points of the loss curve; more cannot be told apart
 
 
@@ -45,6 +46,7 @@ class TrainingPanel(QWidget):
     """Follows `session.retraining`; may be hidden and shown at any time."""
 
     wanted = Signal()  # a retraining is to be set up
+    close_wanted = Signal()
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -76,6 +78,11 @@ class TrainingPanel(QWidget):
             column.addWidget(widget)
         column.addLayout(self._row)
         column.addStretch(1)
+        self.setMinimumHeight(HEIGHT_PX)
+        self.close_button = QPushButton("Close")
+        self.close_button.setToolTip("Close this panel; the learning goes on")
+        self.close_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.close_button.clicked.connect(self.close_wanted)
         scroll = QScrollArea()
         scroll.setWidget(side)
         scroll.setWidgetResizable(True)
@@ -84,7 +91,7 @@ class TrainingPanel(QWidget):
         scroll.setFixedWidth(SIDE_PX)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.loss = Chart(theme, "Step", "Training error", lanes=session.lanes)
-        self.f1 = Chart(theme, "Step", "F1 at 2 px, kept back", lanes=session.lanes)
+        self.f1 = Chart(theme, "Step", "F1 at 2 px", lanes=session.lanes)
         self.f1.set_range_y(0.0, 1.0)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, SPACE, SPACE // 2)
@@ -94,6 +101,7 @@ class TrainingPanel(QWidget):
             policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
             chart.setSizePolicy(policy)
             row.addWidget(chart, 1)
+        row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight)
         self._retraining.changed.connect(self._changed)
         self._retraining.moved.connect(self._moved)
         session.project_changed.connect(self._changed)

@@ -31,7 +31,7 @@ def title(retraining: Retraining) -> str:
     if retraining.stage is Stage.NONE:
         return "No retraining"
     name, base = shown_name(retraining.name), shown_name(retraining.base)
-    return f"{name}, retrained from {base}"
+    return f"{name} (from {base})"
 
 
 def sentence_of(retraining: Retraining) -> str:
