@@ -22,7 +22,7 @@ from app.session.corrected_pictures import Round
 from app.theme.icons import pixmap
 from app.theme.scheme import RADIUS, SPACE, Theme
 
-TEXT_PX = 480
+WIDTH_PX = 470  # always the same, so that it does not jump; fits beside the panels of a small window
 ICON_PX = 20
 
 
@@ -51,7 +51,6 @@ class AdaptedNotice(QWidget):
         for label in (self.headline, self.basis):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
-            label.setMaximumWidth(TEXT_PX)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
@@ -79,8 +78,8 @@ class AdaptedNotice(QWidget):
         buttons.setSpacing(SPACE)
         for widget in (self.before, self.after):
             buttons.addWidget(widget)
-        buttons.addWidget(self.bar, 1)
-        buttons.addStretch(0)
+        buttons.addWidget(self.bar, 100)
+        buttons.addStretch(1)
         for widget in (self.stop, self.discard, self.keep):
             buttons.addWidget(widget)
         for widget in (self.before, self.after, self.stop, self.discard, self.keep):
@@ -94,7 +93,7 @@ class AdaptedNotice(QWidget):
         grid.addWidget(self.basis, 1, 1)
         grid.addLayout(buttons, 2, 1)
         grid.setColumnStretch(1, 1)
-        self._frame.setMinimumWidth(380)
+        self._frame.setFixedWidth(WIDTH_PX)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE, 0, SPACE, SPACE)
         layout.addWidget(self._frame)

@@ -208,6 +208,7 @@ class Session(QObject):
         """Let go of the open project; what is to be kept goes to the disk lane first."""
         self.predicting.stop()
         self.evaluating.cancel()
+        self.adapting.stop()
         store, work = self.store, self.work
         if store is None or work is None:
             return None
@@ -279,6 +280,7 @@ class Session(QObject):
         self.lanes.disk.cancel_older("open")  # what is not open yet is not waited for
         self.predicting.stop()
         self.evaluating.cancel()
+        self.adapting.stop()
         self.showing.stop_loading()
         if self.approving.is_busy:
             self.approving.when_idle(self.leave)
