@@ -101,7 +101,7 @@ class EvaluationPanel(QWidget):
         self.curve = _choice("Which curve")
         for title in (PRECISION_RECALL, OVER_THRESHOLD):
             self.curve.addItem(title)
-        self.chart = Chart(theme, "Recall", "Precision", lanes=session.lanes)
+        self.chart = Chart(theme, "Recall", "Precision")
         self.chart.set_range_x(0, 1)
         self.chart.set_range_y(0, 1)
         self.empty = _plain_label(soft=True, wrap=True)

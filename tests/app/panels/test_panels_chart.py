@@ -1,17 +1,14 @@
-"""Curves: imported late, dressed like the window, told apart without colour."""
+"""Curves: dressed like the window, told apart without colour, quick."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import time
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QCoreApplication
 
-from app.jobs import Lanes
-from app.panels.chart import ROLES, Chart, role_colour, role_pen
+from app.panels.chart import ROLES, Chart, role_colour, role_pen, tick_texts, ticks
 from app.theme.scheme import DARK, LIGHT, Theme, contrast
 
 
@@ -81,29 +78,29 @@ def test_a_line_can_be_changed_taken_away_and_all_cleared(qtbot, theme):
         chart.set_line("Loss", [1, 2], [3.0])
 
 
-def test_with_lanes_the_library_comes_by_the_cpu_lane(qtbot, theme):
-    lanes = Lanes()
-    try:
-        chart = Chart(theme, "Step", "Loss", lanes=lanes)
-        chart.set_line("Loss", [1, 2], [3.0, 2.0])
-        shown(qtbot, chart)
-        qtbot.waitUntil(lambda: lanes.is_idle and has_colour(chart, role_colour(0, LIGHT)))
-    finally:
-        lanes.shut()
-
-
-def test_wheel_and_right_button_do_nothing_to_the_axes(qtbot, theme):
+def test_many_points_are_drawn_in_no_time_and_no_peak_is_lost(qtbot, theme):
     chart = shown(qtbot, Chart(theme, "Step", "Loss"))
-    chart.set_line("Loss", [1, 2], [3.0, 2.0])
-    for _ in range(3):  # axes grow as wide as their numbers once they were drawn
-        QCoreApplication.processEvents()
-        before = pixels_of(chart)
-    qtbot.mouseClick(chart.childAt(chart.width() // 2, chart.height() // 2), Qt.MouseButton.RightButton)
-    QCoreApplication.processEvents()
-    assert QApplication.activePopupWidget() is None
-    assert np.array_equal(pixels_of(chart), before)
+    steps = np.arange(200_000)
+    loss = np.full(steps.size, 1.0)
+    loss[123_456] = 2.0
+    chart.set_line("Loss", steps, loss)
+    chart.grab()
+    began = time.process_time()
+    image = pixels_of(chart)
+    assert time.process_time() - began < 0.5
+    wanted = np.array([int(role_colour(0, LIGHT)[at : at + 2], 16) for at in (1, 3, 5)])
+    rows = np.flatnonzero((np.abs(image - wanted).max(axis=2) <= 40).sum(axis=1))
+    assert rows.max() - rows.min() > 150, "the one peak reaches up from the line at the bottom"
 
 
-def test_the_window_starts_without_the_library():
-    code = "import app.application, app.panels.chart, sys; sys.exit('pyqtgraph' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+@pytest.mark.parametrize(
+    ("low", "high", "count", "expected"),
+    [
+        (0, 1, 5, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        (0, 100, 4, ["0", "50", "100"]),
+        (-0.013, 0.021, 4, ["\u22120.01", "0.00", "0.01", "0.02"]),
+        (7, 7, 3, ["7"]),
+    ],
+)
+def test_numbers_at_the_axes_are_round(low, high, count, expected):
+    assert tick_texts(ticks(low, high, count)) == expected
