@@ -109,10 +109,9 @@ def facts(report: RetrainReport) -> list[tuple[str, str]]:
 def score_words(score: HoldOutScore) -> str:
     """F1 before and after with the interval of the difference, and what it rests on."""
     change = score.difference.difference
-    return (
-        f"F1 {score.before:.3f} → {score.after:.3f} (change {change.low:+.3f} to {change.high:+.3f}) "
-        f"at 2 px on {_pictures(score.pictures)}"
-    )
+    interval = f"{100 * change.level:.0f} % interval {change.low:+.3f} to {change.high:+.3f}"
+    figures = f"F1 {score.before:.3f} → {score.after:.3f} at 2 px on {_pictures(score.pictures)}"
+    return f"{figures}; change {change.estimate:+.3f} ({interval})"
 
 
 def _for_how_long(seconds: float) -> str:

@@ -150,9 +150,7 @@ class Retraining(QObject):
         if self._process is not None:
             self._process.go_on()
         elif self.stage is Stage.BROKEN_OFF and self.run is not None and not self.is_busy:
-            checks = self.course.checks
             self._begin_as(self.name, self.base)
-            self.course.checks = checks
             self._run_child(only_judge=False)
 
     def judge(self) -> None:
@@ -323,11 +321,13 @@ class Retraining(QObject):
         self.trouble, self.has_learned = found.trouble, found.has_learned
         self.can_go_on = not found.trouble
         self.course = Course(step=found.step, steps=found.steps)
+        for event in found.events:
+            self.course.hear(event)
         throw = Way("Throw it away", self.keep_old)
         if found.report is not None:
             self._stage(Stage.FINISHED)
             ways: tuple[Way, ...] = (Way("Look at it", self.shown.emit),)
-            text = f"{self.name} was retrained; nothing was decided about it yet."
+            text = f"A retraining is finished: {self.name}. Nothing was decided about it yet."
         else:
             self._stage(Stage.BROKEN_OFF)
             at = f" at step {found.step} of {found.steps}" if found.step and found.steps else ""

@@ -8,7 +8,7 @@
 |---|---|
 | `order.json` | what was asked for |
 | `pictures/` | the corrected pictures as they were then, as our own training set |
-| `steps.json` | how many steps fit into the time asked for |
+| `steps.json`, `before.json` | how many steps fit into the time asked for; how the old model does |
 | `model.learning.*` | best weights, checkpoints and log while it learns |
 | `model.safetensors`, `report.json` | the candidate and how it did |
 | `lock` | held by the process that works on it |
@@ -24,7 +24,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -98,7 +98,8 @@ class RetrainRun:
 class UnfinishedRun:
     """A retraining that waits for somebody: `report` is there when it is finished and not decided on.
 
-    `trouble` says why it cannot go on, empty when it can.
+    `trouble` says why it cannot go on, empty when it can. `events` are those that tell its course so far,
+    as `perform` would say them.
     """
 
     run: RetrainRun
@@ -109,6 +110,7 @@ class UnfinishedRun:
     has_learned: bool
     report: RetrainReport | None = None
     trouble: str = ""
+    events: tuple[dict[str, Any], ...] = ()
 
 
 def runs_folder() -> Path:
@@ -163,7 +165,9 @@ def _looked_at(run: RetrainRun) -> UnfinishedRun:
     except _UNREADABLE as error:
         log.warning("a retraining cannot be read", exc_info=error)
         trouble = "Its files are damaged."
-    return UnfinishedRun(run, name, base, run.step(), _known_steps(run), run.has_learned(), report, trouble)
+    course = tuple(earlier(run))
+    learned = run.has_learned()
+    return UnfinishedRun(run, name, base, run.step(), _known_steps(run), learned, report, trouble, course)
 
 
 def throw_away(run: RetrainRun) -> None:
@@ -225,13 +229,11 @@ def perform(folder: Path, only_judge: bool, progress: Progress, hear: Hear, wish
             steps = _known_steps(run) or _fitting_steps(request, order.seconds, hear)
             storage.write_durably(folder / "steps.json", json.dumps({"steps": steps}).encode())
             request = replace(request, iterations=steps)
-        said = _with_figures(hear)
-        for line in log_lines(learning_file(run.out).with_suffix(".log.jsonl")):
-            if line.get("event") == "start":
-                hear(_sides(line["pictures"]))
-            elif line.get("event") == "check":
-                said({**line, "event": "earlier"})
-        report = retrain(request, progress, hear=said, stop=wishes.stop, leave=wishes.leave)
+        for event in earlier(run):
+            hear(event)
+        report = retrain(
+            request, progress, hear=_with_figures(hear, folder), stop=wishes.stop, leave=wishes.leave
+        )
         row = row_of_report(report)
         storage.write_durably(folder / "report.json", json.dumps(row).encode("ascii"))
         storage.remove_tree(folder / "pictures")
@@ -240,13 +242,31 @@ def perform(folder: Path, only_judge: bool, progress: Progress, hear: Hear, wish
         lock.release()
 
 
-def _with_figures(hear: Hear) -> Hear:
+def earlier(run: RetrainRun) -> Iterator[dict[str, Any]]:
+    """What tells the course of a run so far: "sides", "before" and "earlier"."""
+    with contextlib.suppress(OSError, ValueError):
+        yield dict(json.loads((run.folder / "before.json").read_bytes()))
+    lines = log_lines(learning_file(run.out).with_suffix(".log.jsonl"))
+    for line in lines or log_lines(run.out.with_suffix(".log.jsonl")):
+        if line.get("event") == "start":
+            yield _sides(line["pictures"])
+        elif line.get("event") == "check":
+            yield {**_with_own_figure(line), "event": "earlier"}
+
+
+def _with_own_figure(event: dict[str, Any]) -> dict[str, Any]:
+    row = event["scores"]["sets"].get(CORRECTED, {})
+    return {**event, "corrected_f1": row.get("f1_2px", 0.0)}
+
+
+def _with_figures(hear: Hear, folder: Path) -> Hear:
     """Says what concerns the corrected pictures alone in words of its own."""
 
     def said(event: dict[str, Any]) -> None:
         if "scores" in event:
-            row = event["scores"]["sets"].get(CORRECTED, {})
-            event = {**event, "corrected_f1": row.get("f1_2px", 0.0)}
+            event = _with_own_figure(event)
+        if event["event"] == "before":
+            storage.write_durably(folder / "before.json", json.dumps(event).encode("ascii"))
         if event["event"] == "start":
             hear(_sides(event["pictures"]))
         hear(event)
