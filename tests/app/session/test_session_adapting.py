@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from window_program import pictures, running
 from app.jobs.adapt import WarmAdapter, adapted_name, free_name
 from app.session.looking import RESULT
 from crackcore.domain.image_record import Review
+from crackcore.errors import NoSpace
 from crackcore.inference.predictor import Predictor
 from crackcore.models import catalogue
 from crackcore.models.architectures import Architecture
@@ -211,9 +215,6 @@ def test_a_picture_is_looked_at_once_and_an_adapted_model_learns_from_where_it_c
 def test_stop_answers_at_once_and_leaves_all_as_it_was(
     qtbot, own_state, finds_too_little, monkeypatch, tmp_path
 ):
-    import threading
-    import time
-
     gate = threading.Event()
     look = WarmAdapter.look
 
@@ -241,6 +242,90 @@ def test_stop_answers_at_once_and_leaves_all_as_it_was(
         assert app.session.adapting.offer is None
         adapt(app)
         assert app.session.adapting.offer is not None
+
+
+def test_the_window_closes_while_it_adapts(qtbot, own_state, finds_too_little, monkeypatch, tmp_path):
+    look, seen = WarmAdapter.look, []
+
+    def slow(self, request, progress):
+        seen.append(request.record.file)
+        for _ in range(100):
+            progress(0, 1)
+            time.sleep(0.02)
+        return look(self, request, progress)
+
+    monkeypatch.setattr(WarmAdapter, "look", slow)
+    walls(tmp_path / "wall", 2)
+    with running(qtbot, own_state, [tmp_path / "wall"]) as app:
+        begin(app)
+        for number in (0, 1):
+            draw_crack(app, number)
+        app.run("adapt.start")
+        app.until(lambda: bool(seen))
+        started = time.monotonic()
+        app.close()
+        assert time.monotonic() - started < 2, "it does not wait for the pictures"
+    assert len(seen) == 1
+
+
+def test_keep_without_having_seen_it_predicts_the_picture_with_it(
+    qtbot, own_state, finds_too_little, tmp_path
+):
+    walls(tmp_path / "wall", 2)
+    with running(qtbot, own_state, [tmp_path / "wall"]) as app:
+        begin(app)
+        draw_crack(app, 0)
+        adapt(app)
+        app.go_to(ids(app)[1])
+        assert app.window.adapted.before.isChecked(), "another picture is not asked about unbidden"
+        assert app.session.adapting.preview.seen(app.session.document) is None
+        app.run("adapt.keep")
+        app.until(lambda: app.session.document.prediction is not None)
+        app.settle()
+        assert app.session.document.prediction.model == "faint-adapted"
+        assert app.session.document.shown_mask().any()
+
+
+def test_an_approved_picture_stays_as_it_is(qtbot, own_state, finds_too_little, tmp_path):
+    walls(tmp_path / "wall", 2)
+    with running(qtbot, own_state, [tmp_path / "wall"]) as app:
+        begin(app)
+        draw_crack(app, 0)
+        app.run("review.approve")
+        app.until(lambda: app.session.document.frozen is not None)
+        frozen = app.session.document.frozen.copy()
+        adapt(app)
+        assert app.session.looking.key == "adapted"
+        app.run("adapt.keep")
+        app.until(lambda: app.session.models.chosen.name == "faint-adapted")
+        app.settle()
+        document = app.session.document
+        assert document.record.review is Review.APPROVED
+        assert np.array_equal(document.frozen, frozen)
+        assert document.prediction is None
+
+
+def test_a_model_that_cannot_be_saved_is_still_here(
+    qtbot, own_state, finds_too_little, monkeypatch, tmp_path, caplog
+):
+    walls(tmp_path / "wall", 2)
+    with running(qtbot, own_state, [tmp_path / "wall"]) as app:
+        begin(app)
+        draw_crack(app, 0)
+        adapt(app)
+
+        def full(path, data):
+            raise NoSpace("The disk is full.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("crackcore.storage.write_durably", full)
+            app.run("adapt.keep")
+            app.until(lambda: any("could not be saved" in text for text in app.texts()))
+        assert app.session.adapting.offer is not None
+        assert app.session.models.chosen.name == "faint"
+        app.press("Try again")
+        app.until(lambda: app.session.models.chosen.name == "faint-adapted")
+        app.settle()
 
 
 def test_nothing_to_learn_from_is_said(qtbot, own_state, finds_too_little, tmp_path):
