@@ -108,8 +108,10 @@ class Retraining(QObject):
         made = chosen.spec.scores.get("retrained") if chosen is not None else None
         if not isinstance(made, dict):
             return None
-        digest = made.get("base_sha256")
-        return next((m for m in self._session.models.installed if m.sha256 == digest), None)
+        installed = self._session.models.installed
+        same = [m for m in installed if m.sha256 == made.get("base_sha256")]
+        newer = [m for m in installed if m.name == made.get("base_model")]  # the program was updated
+        return next(iter(same + newer), None)
 
     # -------------------------------------------------------------- beginning
 
@@ -270,6 +272,8 @@ class Retraining(QObject):
         """Choose the model again that the chosen one was retrained from."""
         before = self.model_before
         if before is None:
+            text = "The model before the retraining is not installed any more. Choose another one."
+            self._session.tell(Message(text, Kind.WARNING, key=KEY))
             return
         self._session.models.choose(before.name)
         self._session.tell(Message(f"{before.name} is in use again.", Kind.DONE, key=KEY))
