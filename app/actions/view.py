@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from app.actions.action import Action, Scope, with_image
@@ -85,7 +85,9 @@ def show_panel(scope: Scope, title: str) -> None:
         dock.show()
         dock.raise_()
         if was_hidden and isinstance(scope.window, QMainWindow):
-            scope.window.resizeDocks([dock], [dock.widget().sizeHint().height()], Qt.Orientation.Vertical)
+            window, wish = scope.window, dock.widget().sizeHint().height()
+            # Only once the dock has its place can it be made higher.
+            QTimer.singleShot(0, dock, lambda: window.resizeDocks([dock], [wish], Qt.Orientation.Vertical))
         target = _first_in(dock.widget())
         if target is not None:
             target.setFocus(Qt.FocusReason.TabFocusReason)

@@ -75,6 +75,7 @@ class _Line:
     y: NDArray[np.float64]
     role: int
     points: bool
+    told: bool
 
 
 class Chart(QWidget):
@@ -109,16 +110,16 @@ class Chart(QWidget):
         The same role means the same colour and dashes in every chart. Raises ValueError when x and y
         differ in length.
         """
-        made = _Line(np.array(x, np.float64).ravel(), np.array(y, np.float64).ravel(), role, points)
+        made = _Line(np.array(x, np.float64).ravel(), np.array(y, np.float64).ravel(), role, points, told)
         if made.x.size != made.y.size:
             raise ValueError(f"{made.x.size} values of x and {made.y.size} of y")
         self._lines[name] = made
-        self._legend.show_rows([(one, line.role, line.points) for one, line in self._lines.items()])
+        self._tell()
         self._plot.update()
 
     def remove_line(self, name: str) -> None:
         if self._lines.pop(name, None) is not None:
-            self._legend.show_rows([(one, line.role, line.points) for one, line in self._lines.items()])
+            self._tell()
             self._plot.update()
 
     def clear(self) -> None:
@@ -140,6 +141,9 @@ class Chart(QWidget):
         self._plot.titles = (x_title, y_title)
         self.setAccessibleName(f"{y_title} over {x_title}")
         self._plot.update()
+
+    def _tell(self) -> None:
+        self._legend.show_rows([(n, line.role, line.points) for n, line in self._lines.items() if line.told])
 
     def _redraw(self) -> None:
         self._legend.update()

@@ -157,14 +157,13 @@ class EvaluationPanel(QWidget):
         column.addWidget(self.out_of_date)
         column.addWidget(self.failures)
         column.addStretch(1)
-        scroll = QScrollArea()
+        scroll = self._scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         scroll.setAccessibleName("Summary of the evaluation")
         scroll.setWidget(figures)
-        scroll.setMinimumWidth(250)
         reading = QHBoxLayout()
         reading.setSpacing(SPACE)
         reading.addWidget(self.tolerance)
@@ -323,6 +322,9 @@ class EvaluationPanel(QWidget):
         self.basis.setText(words.basis(result, reading))
         self.failures.setText(words.failures(result.failed, LISTED_FAILURES))
         self.failures.setVisible(bool(result.failed))
+        # As wide as its figures: they are never cut, and words wrap.
+        bar = self._scroll.verticalScrollBar().sizeHint().width()
+        self._scroll.setMinimumWidth(self.summary.minimumSizeHint().width() + SPACE + bar)
         self._draw()
 
     def _fill_summary(self, result: Evaluation, reading: Reading) -> None:
@@ -382,7 +384,7 @@ class EvaluationPanel(QWidget):
             at = np.flatnonzero(steps == step)
             if at.size:
                 point = f"{name} at {words.share(step)}"
-                self.chart.set_line(point, x[at], y[at], role=role, points=True)
+                self.chart.set_line(point, x[at], y[at], role=role, points=True, told=False)
 
     def _follow(self) -> None:
         if self._shown is not None:
