@@ -104,8 +104,19 @@ class Chart(QWidget):
         found = self._lines[name]
         return found.x, found.y
 
-    def set_line(self, name: str, x: ArrayLike, y: ArrayLike, *, role: int = 0, points: bool = False) -> None:
+    def set_line(
+        self,
+        name: str,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        role: int = 0,
+        points: bool = False,
+        told: bool = True,
+    ) -> None:
         """Draw, or draw anew, one line; nan leaves a gap. `points` marks every one of them.
+
+        A line that is not `told` has no entry in the legend: a point on another line, say.
 
         The same role means the same colour and dashes in every chart. Raises ValueError when x and y
         differ in length.
