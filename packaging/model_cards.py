@@ -76,12 +76,13 @@ def summary_tables(scores: Mapping[str, Any]) -> str:
 
 def _by_set(models: Mapping[str, Any], sets: Mapping[str, Any]) -> list[str]:
     lines = [_row(["set", "pictures", *(f"`{n}`" for n in models)]), _rule(2, len(models))]
+    learned = {name for model in models.values() for name in model["trained_on"]}
     for name, facts in sets.items():
         cells = []
         for model in models.values():
             row = model["sets"].get(name)
             cells.append("" if row is None else _main_figure(row))
-        lines.append(_row([name, _pictures(facts), *cells]))
+        lines.append(_row([name, _pictures(name, facts, learned), *cells]))
     return lines
 
 
@@ -97,7 +98,7 @@ def _in_full(model: Mapping[str, Any], sets: Mapping[str, Any]) -> list[str]:
         _rule(2, 5),
     ]
     for name, row in model["sets"].items():
-        cells = [name, _pictures(sets[name])]
+        cells = [name, _pictures(name, sets[name], model["trained_on"])]
         if "false_share" in row:
             lines.append(
                 _row([*cells, f"{row['false_share']:.2%} of the pixels called crack", "", "", "", ""])
@@ -110,8 +111,8 @@ def _in_full(model: Mapping[str, Any], sets: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _pictures(facts: Mapping[str, Any]) -> str:
-    if facts["trained_on"]:
+def _pictures(name: str, facts: Mapping[str, Any], learned: Iterable[str]) -> str:
+    if name in learned:
         return f"{facts['pictures']} of {facts['of']}, held out"
     return f"{facts['pictures']}, never trained on"
 
@@ -163,7 +164,7 @@ def card_of(model: InstalledModel, folder: Path, scores: Mapping[str, Any], said
         + f". Threshold {spec.threshold:.2f}. SHA-256 `{model.sha256}`.",
         f"**Licence.** {_licence(spec.family, spec.licence)}",
         "**Trained on**\n\n" + "\n".join(_trained_on(spec.training_data)),
-        _how_made(folder, words, said),
+        _how_made(model.name, folder, words, said),
         _measured(measured, scores, said),
         "**Known faults**\n\n" + "\n".join(f"- {fault}" for fault in _faults(words, measured)),
     ]
@@ -189,34 +190,57 @@ def _trained_on(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _how_made(folder: Path, words: Mapping[str, Any], said: Mapping[str, Any]) -> str:
+def _how_made(name: str, folder: Path, words: Mapping[str, Any], said: Mapping[str, Any]) -> str:
     # an earlier training of a chain left its log as NAME.1.log.jsonl and so on
-    logs = [*sorted(folder.glob(f"{words['log']}.[0-9].log.jsonl")), folder / f"{words['log']}.log.jsonl"]
-    told = [line for line in map(_training, logs) if line]
-    commands = [
-        "python -m crackcore train "
-        + re.sub(r"\b(OPEN|RESEARCH)\b", lambda m: " ".join(said["options"][m[1]].split()), options)
-        for options in words["trainings"]
-    ]
-    files = ", ".join(f"`{log.name}`" for log in logs)
+    log, options = words["log"], words["trainings"]
+    logs = [*sorted(folder.glob(f"{log}.[0-9].log.jsonl")), folder / f"{log}.log.jsonl"]
+    if len(logs) != len(options):
+        raise ValueError(f"{name}: {len(options)} trainings are told and {len(logs)} logs are there")
+    told = [_training(file, option) for file, option in zip(logs, options, strict=True)]
+    commands = [_command(log, i, len(options), option, said) for i, option in enumerate(options, 1)]
+    files = ", ".join(f"`{file.name}`" for file in logs)
     return (
         f"**Made by** {'; then '.join(told)}. Log: {files}. DATA holds the sets, one folder each.\n\n```\n"
         + "\n".join(commands)
-        + "\n```\n\nThen `packaging/finish_model.py` described it and stored it in half precision."
+        + "\n```\n\n"
+        + f"Then `python packaging/finish_model.py {name} {log}.safetensors --data DATA` described it and "
+        "stored it in half precision."
     )
 
 
-def _training(log: Path) -> str:
+def _command(log: str, number: int, of: int, options: str, said: Mapping[str, Any]) -> str:
+    """The command of one training, in lines that can be read and run."""
+    out = [log if i == of else f"{log}.{i}" for i in (number - 1, number)]
+    text = re.sub(r"\b(OPEN|RESEARCH)\b", lambda m: " ".join(said["options"][m[1]].split()), options)
+    if number > 1 and "--start-from" not in text:
+        text += f" --start-from {out[0]}.safetensors"
+    text += f" --name {log} --out {out[1]}.safetensors"
+    lines = ["python -m crackcore train"]
+    for part in re.split(r" (?=--)", " " + text)[1:]:
+        if len(lines[-1]) + len(part) > 100:
+            lines.append(" ")
+        lines[-1] += f" {part}"
+    return " \\\n".join(lines)
+
+
+def _training(log: Path, options: str) -> str:
+    """What a log says of its training. Raises ValueError when it is not the one that `options` tell of."""
     lines = log_lines(log)
     start = next((r for r in lines if r.get("event") == "start"), None)
     if start is None:
-        return ""
+        raise ValueError(f"{log.name} is missing or empty")
     checks = [r for r in lines if r.get("event") == "check"]
     seconds = max((r.get("seconds", 0.0) for r in lines), default=0.0)
     settings = start.get("settings", {})
+    said = re.search(r"--iterations (\d+)", options)
+    if said is None or int(said[1]) != settings.get("iterations"):
+        raise ValueError(
+            f"{log.name} tells of {settings.get('iterations')} steps, bundled_models.toml says: {options}"
+        )
     best = max(checks, key=lambda r: r.get("f1", 0.0), default={})
-    steps = f"{settings.get('iterations', '?')} steps of {settings.get('batch', 8)} crops"
-    where = f"{seconds / 60:.0f} minutes on {start.get('device', 'a CPU')}, {start.get('at', '')[:10]}"
+    device = re.sub(r"\b1 cores", "1 core", str(start.get("device", "a CPU")))
+    steps = f"{said[1]} steps of {settings.get('batch', 8)} crops"
+    where = f"{seconds / 60:.0f} minutes on {device}, {start.get('at', '')[:10]}"
     return f"{steps} in {where}; kept: step {best.get('iteration', '?')}"
 
 

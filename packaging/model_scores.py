@@ -184,6 +184,7 @@ def report(tasks: list[Task], rows: dict[str, dict[str, Any]], sets: list[Unseen
                 "bytes": task.model.bytes,
                 "threshold": spec.threshold,
                 "refinement": spec.refinement,
+                "trained_on": [str(row.get("set")) for row in spec.training_data],
                 "sets": {},
                 "refined": {},
             },

@@ -47,13 +47,6 @@ class UnseenSet:
     alike: int
     trained_on: bool  # whether any of the trainings took pictures of this set
 
-    @property
-    def words(self) -> str:
-        """What a table says: "49 of 245, held out" or "88, never trained on"."""
-        if not self.trained_on:
-            return f"{len(self.pairs)}, never trained on"
-        return f"{len(self.pairs)} of {self.of}, held out"
-
 
 def learned_in(logs: Sequence[Path]) -> Learned:
     """What the trainings of these logs learned. Raises ValueError for a log without its first line."""
