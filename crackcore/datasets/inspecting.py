@@ -16,7 +16,7 @@ from crackcore.datasets.leaks import HOW, Leak, Seen
 from crackcore.datasets.near_duplicates import likeness, near_duplicates
 from crackcore.datasets.reading import mask_rule, read_sample
 from crackcore.errors import InputRefused, PhotoMissing
-from crackcore.evaluation.lines import centre_line
+from crackcore.evaluation.pieces import centre_line
 from crackcore.imaging.mask_rules import MaskRule
 from crackcore.names import escaped, shown_name
 from crackcore.progress import Progress, unheard

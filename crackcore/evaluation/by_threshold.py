@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from crackcore.arrays import ClassMask, ScoreMap
 from crackcore.evaluation.surfaces import outline_distances
-from crackcore.evaluation.sweep import Curve
+from crackcore.evaluation.sweep import Curve, SweepCounts, sweep
 from crackcore.evaluation.tolerance import BoolPlane, truth_and_inside
 
 Rule = Literal["at least", "above"]
@@ -40,12 +40,22 @@ def iou_curve(
     where nothing is. Undecided pixels and those outside `roi` do not count. Raises ValueError when
     sizes or types do not fit, or scores are not in 0..1.
     """
+    if score.dtype == np.uint8 and score.shape == truth.shape:
+        return iou_curve_of(sweep(score.astype(np.uint8, copy=False), truth, 0.0, roi), rule=rule)
     crack, inside = truth_and_inside(truth, roi)
     passed = _passed(score, truth, rule)
-    said = _from_top(passed[inside])
-    both = _from_top(passed[crack])
-    union = said + int(crack.sum()) - both
-    curve: Curve = (both + _SMOOTH) / (union + _SMOOTH)
+    return _ious(_from_top(passed[inside]), _from_top(passed[crack]), int(crack.sum()))
+
+
+def iou_curve_of(counts: SweepCounts, *, rule: Rule = "at least") -> Curve:
+    """`iou_curve` of the counts of one picture at any tolerance: float64 (99,)."""
+    # the first score step that passes each threshold; 256, where none does, predicts nothing
+    first = np.searchsorted(_passed_of_steps(rule), np.arange(len(_LIMITS)), side="right")
+    return _ious(np.append(counts.predicted, 0)[first], np.append(counts.overlap, 0)[first], counts.truth)
+
+
+def _ious(said: NDArray[np.int64], both: NDArray[np.int64], truth: int) -> Curve:
+    curve: Curve = (both + _SMOOTH) / (said + truth - both + _SMOOTH)
     return curve
 
 
@@ -118,14 +128,18 @@ def _passed(score: UnitScores, truth: BoolPlane | ClassMask, rule: Rule) -> NDAr
     if score.shape != truth.shape:
         raise ValueError(f"score {score.shape} and truth {truth.shape} differ in size")
     if score.dtype == np.uint8:
-        steps = np.searchsorted(_LIMITS, np.arange(256, dtype=np.float32) / 255, side=_side(rule))
-        return steps[score]
+        return _passed_of_steps(rule)[score]
     if not np.issubdtype(score.dtype, np.floating):
         raise ValueError(f"scores are uint8 or floats in 0..1, not {score.dtype}")
     values = score.astype(np.float32)
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         raise ValueError("scores lie in 0..1")
     return np.searchsorted(_LIMITS, values, side=_side(rule))
+
+
+def _passed_of_steps(rule: Rule) -> NDArray[np.intp]:
+    """How many of the thresholds each score step passes: (256,)."""
+    return np.searchsorted(_LIMITS, np.arange(256, dtype=np.float32) / 255, side=_side(rule))
 
 
 def _side(rule: Rule) -> Literal["left", "right"]:

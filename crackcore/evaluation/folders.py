@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from crackcore.arrays import CRACK, UNDECIDED, ClassMask, ScoreMap
 from crackcore.errors import FileProblem, InputRefused
 from crackcore.evaluation.sets import Planes, ScoredPicture
+from crackcore.evaluation.sweep import histogram
 from crackcore.imaging.mask_reading import read_mask
 from crackcore.imaging.mask_values import read_mask_values
 from crackcore.imaging.scanning import natural_key
@@ -26,7 +27,7 @@ from crackcore.progress import Progress, unheard
 INNER_PREDICTIONS, INNER_TRUTH = ("scores", "masks"), ("masks",)
 """Where a folder that holds no picture itself keeps them: what `predict` and data sets write."""
 
-KEPT_BYTES = 1 << 30  # decoded planes that are kept for the second look; the rest is read again
+KEPT_BYTES = 256 << 20  # decoded planes that are kept for the second look; the rest is read again
 _AT_ONCE = 16
 _SUFFIXES = {".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg", ".webp"}
 
@@ -130,6 +131,31 @@ def read_folders(
 
 
 @dataclass(frozen=True, eq=False)
+class _Packed:
+    """Classes in an eighth of the memory, a quarter where some are undecided."""
+
+    shape: tuple[int, ...]
+    crack: NDArray[np.uint8]
+    undecided: NDArray[np.uint8] | None
+
+    @classmethod
+    def of(cls, truth: ClassMask) -> _Packed:
+        unknown = truth == UNDECIDED
+        return cls(truth.shape, np.packbits(truth == CRACK), np.packbits(unknown) if unknown.any() else None)
+
+    @property
+    def nbytes(self) -> int:
+        return self.crack.nbytes + (0 if self.undecided is None else self.undecided.nbytes)
+
+    def classes(self) -> ClassMask:
+        pixels = int(np.prod(self.shape))
+        out: ClassMask = np.unpackbits(self.crack, count=pixels)  # CRACK is 1
+        if self.undecided is not None:
+            out[np.unpackbits(self.undecided, count=pixels).view(np.bool_)] = UNDECIDED
+        return out.reshape(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
 class _Checked:
     """A picture that was read once. Planes that are None are read again when they are needed."""
 
@@ -137,7 +163,7 @@ class _Checked:
     highest: int
     only_classes: bool
     score: ScoreMap | None
-    truth: ClassMask | None
+    truth: _Packed | None
 
     @property
     def bytes(self) -> int:
@@ -146,7 +172,7 @@ class _Checked:
     def picture(self, *, unit: bool, own: bool) -> ScoredPicture:
         def read() -> Planes:
             score = read_score(self.partners.prediction) if self.score is None else self.score
-            truth = read_truth(self.partners) if self.truth is None else self.truth
+            truth = read_truth(self.partners) if self.truth is None else self.truth.classes()
             if unit:
                 score = score * np.uint8(255)
             elif own:
@@ -191,8 +217,9 @@ def _check(partners: Partners) -> _Checked | Unscored:
             raise InputRefused(partners.prediction, _sizes("the prediction", score, "the truth", truth))
     except FileProblem as error:
         return Unscored(Path(error.path or partners.prediction), error.sentence())
-    held = np.flatnonzero(np.bincount(score.ravel(), minlength=256))
-    return _Checked(partners, int(held.max()), bool(np.isin(held, (0, 127, 255)).all()), score, truth)
+    held = np.flatnonzero(histogram(score))
+    only_classes = bool(np.isin(held, (0, 127, 255)).all())
+    return _Checked(partners, int(held.max()), only_classes, score, _Packed.of(truth))
 
 
 def _sizes(first: str, a: NDArray[np.uint8], second: str, b: NDArray[np.uint8]) -> str:

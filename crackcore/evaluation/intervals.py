@@ -6,8 +6,9 @@ models of a comparison, see the same draws.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -17,6 +18,7 @@ from crackcore.evaluation.curves import ap
 from crackcore.evaluation.sweep import ALL_STEPS, Curve, SweepCounts
 
 DRAWS, LEVEL = 1000, 0.95
+_KEPT = 4_000_000  # weights held at once, 8 bytes each
 
 SURE = 0.8
 """Share of bootstrap draws in which a new model must be better before it is called better."""
@@ -48,9 +50,29 @@ def drawn_weights(pictures: int, draws: int = DRAWS, seed: int = 0) -> NDArray[n
 
     Raises ValueError when there is no picture.
     """
+    return np.concatenate(list(_blocks(pictures, draws, seed)))
+
+
+def _blocks(pictures: int, draws: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """The rows of `drawn_weights` some at a time, so that memory stays small for very many pictures."""
     if pictures < 1:
         raise ValueError("there is no picture to score")
-    rng = np.random.default_rng(seed)
+    if draws * pictures <= _KEPT:  # every figure of a report asks for the same ones
+        yield _kept_weights(pictures, draws, seed)
+        return
+    rng, rows = np.random.default_rng(seed), max(1, _KEPT // pictures)
+    for start in range(0, draws, rows):
+        yield _weights(rng, pictures, min(rows, draws - start))
+
+
+@lru_cache(maxsize=2)
+def _kept_weights(pictures: int, draws: int, seed: int) -> NDArray[np.int64]:
+    weights = _weights(np.random.default_rng(seed), pictures, draws)
+    weights.flags.writeable = False
+    return weights
+
+
+def _weights(rng: np.random.Generator, pictures: int, draws: int) -> NDArray[np.int64]:
     return rng.multinomial(pictures, np.full(pictures, 1 / pictures), size=draws).astype(np.int64)
 
 
@@ -70,8 +92,7 @@ def pooled_interval(
     (the best one is chosen anew in every draw). Raises ValueError without pictures, for a figure
     that is not known, and when a threshold is missing.
     """
-    weights = drawn_weights(len(counts), draws, seed)
-    values = _pooled(counts, figure, weights, threshold, steps)
+    values = _pooled(counts, figure, _blocks(len(counts), draws, seed), threshold, steps)
     return _interval(_estimate(counts, figure, threshold, steps), values, level)
 
 
@@ -80,8 +101,7 @@ def mean_interval(
 ) -> Interval:
     """Interval of the mean of one value a picture (clDice, IoU at one threshold, ...)."""
     each = np.asarray(values, np.float64)
-    weights = drawn_weights(len(each), draws, seed)
-    return _interval(float(each.mean()), weights @ each / len(each), level)
+    return _interval(float(each.mean()), _drawn_means(each, draws, seed), level)
 
 
 def pooled_difference(
@@ -102,11 +122,11 @@ def pooled_difference(
     """
     if len(first) != len(second):
         raise ValueError(f"{len(first)} pictures against {len(second)}; both must be of the same set")
-    weights = drawn_weights(len(first), draws, seed)
     sides = []
     for counts, threshold in zip((first, second), thresholds or (None, None), strict=True):
         estimate = _estimate(counts, figure, threshold, steps)
-        sides.append((estimate, _pooled(counts, figure, weights, threshold, steps)))
+        drawn = _blocks(len(first), draws, seed)  # the same for both
+        sides.append((estimate, _pooled(counts, figure, drawn, threshold, steps)))
     (one, ones), (other, others) = sides
     return Difference(_interval(other - one, others - ones, level), float(np.mean(others > ones)))
 
@@ -123,8 +143,13 @@ def mean_difference(
     if len(first) != len(second):
         raise ValueError(f"{len(first)} pictures against {len(second)}; both must be of the same set")
     each = np.asarray(second, np.float64) - np.asarray(first, np.float64)
-    values = drawn_weights(len(each), draws, seed) @ each / len(each)
+    values = _drawn_means(each, draws, seed)
     return Difference(_interval(float(each.mean()), values, level), float(np.mean(values > 0)))
+
+
+def _drawn_means(each: Curve, draws: int, seed: int) -> Curve:
+    """The mean of one value a picture in every draw: float64 (draws,)."""
+    return np.concatenate([weights @ each / len(each) for weights in _blocks(len(each), draws, seed)])
 
 
 def _interval(estimate: float, values: Curve, level: float) -> Interval:
@@ -135,17 +160,17 @@ def _interval(estimate: float, values: Curve, level: float) -> Interval:
 def _estimate(
     counts: Sequence[SweepCounts], figure: PooledFigure, threshold: int | None, steps: Sequence[int]
 ) -> float:
-    return float(_pooled(counts, figure, np.ones((1, len(counts)), np.int64), threshold, steps)[0])
+    return float(_pooled(counts, figure, [np.ones((1, len(counts)), np.int64)], threshold, steps)[0])
 
 
 def _pooled(
     counts: Sequence[SweepCounts],
     figure: PooledFigure,
-    weights: NDArray[np.int64],
+    blocks: Iterable[NDArray[np.int64]],
     threshold: int | None,
     steps: Sequence[int],
 ) -> Curve:
-    """The figure of every draw: float64 (draws,)."""
+    """The figure of every draw: float64 (draws,); `blocks` are weights (some draws, pictures)."""
     if figure not in get_args(PooledFigure):
         raise ValueError(f'no figure is called "{figure}"')
     if len({one.tolerance_px for one in counts}) > 1:
@@ -156,18 +181,25 @@ def _pooled(
         raise ValueError(f'"{figure}" is a figure at a threshold')
     else:
         at = np.array([threshold])
+    tables = {
+        name: np.array([getattr(one, name)[at] for one in counts], np.float64)
+        for name in ("predicted", "correct", "found", "overlap")
+    }
+    sizes = np.array([(one.truth, one.pixels) for one in counts], np.float64)
+    return np.concatenate([_of_draws(figure, weights, tables, sizes, at) for weights in blocks])
+
+
+def _of_draws(
+    figure: PooledFigure,
+    weights: NDArray[np.int64],
+    tables: dict[str, Curve],
+    sizes: Curve,
+    at: NDArray[np.int64],
+) -> Curve:
     # Sums stay far below 2^53, so floats are exact, and their products fast.
     drawn = weights.astype(np.float64)
-
-    def summed(name: str) -> Curve:
-        table = np.array([getattr(one, name)[at] for one in counts], np.float64)
-        sums: Curve = drawn @ table
-        return sums
-
-    predicted, correct = summed("predicted"), summed("correct")
-    found, overlap = summed("found"), summed("overlap")
-    truth = (drawn @ np.array([one.truth for one in counts], np.float64))[:, None]
-    pixels = (drawn @ np.array([one.pixels for one in counts], np.float64))[:, None]
+    predicted, correct, found = (drawn @ tables[name] for name in ("predicted", "correct", "found"))
+    truth, pixels = (drawn @ sizes).T[:, :, None]
     if figure == "ap":
         return np.array([_ap(*rows, at) for rows in zip(predicted, correct, found, truth[:, 0], strict=True)])
     precision, recall = _share(correct, predicted), _share(found, truth)
@@ -179,6 +211,7 @@ def _pooled(
         both = _share(2 * precision * recall, precision + recall, empty=0.0)
         best: Curve = both.max(axis=1)
         return best
+    overlap = drawn @ tables["overlap"]
     union = predicted + truth - overlap
     iou = _share(overlap, union)
     if figure == "mean_iou":

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from crackcore.arrays import ClassMask
+from crackcore.evaluation.pieces import Piece, centre_line, pieces, widths_at
 from crackcore.evaluation.sweep import harmonic, ratio
 from crackcore.evaluation.tolerance import BoolPlane, disk, near, said_crack, truth_and_inside
 
@@ -42,9 +42,13 @@ class Axis:
         self.plane: BoolPlane = plane & self.inside
 
     @cached_property
+    def _pieces(self) -> list[Piece]:
+        return list(pieces(self.plane))
+
+    @cached_property
     def line(self) -> BoolPlane:
         """The centre lines, one pixel thin."""
-        return centre_line(self.plane)
+        return centre_line(self.plane, self._pieces)
 
     @cached_property
     def points(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -55,22 +59,12 @@ class Axis:
     @cached_property
     def lengths(self) -> NDArray[np.float64]:
         """Length in px that belongs to each of the points: (n,)."""
-        return lengths_along(self.line)
+        return _lengths_at(self.line, self.points)
 
     @cached_property
     def widths(self) -> NDArray[np.float32]:
-        """Width in px at each pixel, twice its distance to what is not crack; nan where not known.
-
-        Not known where the distance reaches what does not count, and in a plane that is all crack.
-        """
-        far = _distance_inside(self.plane)
-        unknown = _distance_inside(self.inside) if not self.inside.all() else None
-        widths = 2 * far
-        if self.plane.all():
-            widths = np.full(self.plane.shape, np.nan, np.float32)
-        elif unknown is not None:
-            widths = np.where(unknown <= far, np.float32(np.nan), widths)
-        return widths.astype(np.float32)
+        """Width in px at each of the points, twice the distance to what is not crack; nan where not known."""
+        return widths_at(self.plane, self.inside, self.points, self._pieces)
 
 
 def axes_of(
@@ -83,26 +77,17 @@ def axes_of(
     return Axis(said_crack(mask), inside), Axis(crack, inside)
 
 
-def centre_line(plane: BoolPlane) -> BoolPlane:
-    """The centre lines of a plane of crack: bool (H, W), one pixel thin."""
-    from skimage.morphology import skeletonize  # half a second to import; only needed here
-
-    out = np.zeros(plane.shape, np.bool_)
-    if not plane.any():
-        return out
-    rows, columns = np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    out[box] = skeletonize(plane[box], method="lee") != 0
-    return out
-
-
 def lengths_along(line: BoolPlane) -> NDArray[np.float64]:
     """Length in px of a thin line that belongs to each of its pixels, half of every step from it: (n,).
 
     In the order of `np.nonzero(line)`.
     """
+    return _lengths_at(line, np.nonzero(line))
+
+
+def _lengths_at(line: BoolPlane, points: tuple[NDArray[np.intp], ...]) -> NDArray[np.float64]:
     padded = np.pad(line, 1)
-    rows, columns = np.nonzero(padded)
+    rows, columns = points[0] + 1, points[1] + 1
     up, down = padded[rows - 1, columns], padded[rows + 1, columns]
     left, right = padded[rows, columns - 1], padded[rows, columns + 1]
     out = (_STRAIGHT / 2) * (up.astype(np.float64) + down + left + right)
@@ -115,8 +100,8 @@ def lengths_along(line: BoolPlane) -> NDArray[np.float64]:
 
 def centre_line_score(said: Axis, true: Axis) -> CentreLineScore:
     """clDice of two planes; see `masks.cl_dice`."""
-    precision = ratio(int((said.line & true.plane).sum()), int(said.line.sum()))
-    recall = ratio(int((true.line & said.plane).sum()), int(true.line.sum()))
+    precision = ratio(int(np.count_nonzero(true.plane[said.points])), len(said.points[0]))
+    recall = ratio(int(np.count_nonzero(said.plane[true.points])), len(true.points[0]))
     return CentreLineScore(precision, recall, harmonic(precision, recall))
 
 
@@ -227,18 +212,23 @@ def errors_of_width(said: Axis, true: Axis, tolerance_px: float = WIDTH_TOLERANC
     point of the predicted centre line within the tolerance. Steps of 2 px on straight cracks: of use
     as a mean over many points, not at a single one.
     """
-    rows, columns = true.points
     reach = int(tolerance_px)
-    height, width = true.plane.shape
-    widths = np.full((height + 2 * reach, width + 2 * reach), np.nan, np.float32)
-    said_rows, said_columns = said.points
-    widths[said_rows + reach, said_columns + reach] = said.widths[said.points]
-    nearest = np.full(len(rows), np.nan, np.float32)
+    height, width = (side + 2 * reach for side in true.plane.shape)
+    widths = np.full(height * width, np.nan, np.float32)
+    rows, columns = said.points
+    widths[(rows + reach) * width + columns + reach] = said.widths
+    rows, columns = true.points
+    at = (rows + reach) * width + columns + reach
+    nearest = widths[at]
+    missing = np.flatnonzero(np.isnan(nearest))
     offsets = np.argwhere(disk(tolerance_px)) - reach
     for y, x in offsets[np.argsort((offsets**2).sum(axis=1), kind="stable")]:
-        here = widths[rows + reach + y, columns + reach + x]
-        nearest = np.where(np.isnan(nearest), here, nearest)
-    errors = nearest - true.widths[true.points]
+        here = widths[at[missing] + y * width + x]
+        nearest[missing] = here
+        missing = missing[np.isnan(here)]
+        if not len(missing):
+            break
+    errors = nearest - true.widths
     found: NDArray[np.float32] = errors[~np.isnan(errors)]
     return found
 
@@ -261,10 +251,3 @@ def summed_up(errors: NDArray[np.float32] | Sequence[NDArray[np.float32]]) -> Wi
         return WidthSummary(0, float("nan"), float("nan"), float("nan"))
     sizes = np.abs(every)
     return WidthSummary(len(every), float(every.mean()), float(sizes.mean()), float(np.quantile(sizes, 0.95)))
-
-
-def _distance_inside(plane: BoolPlane) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = cv2.distanceTransform(
-        plane.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-    )
-    return found

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackcore.arrays import ScoreMap
-from crackcore.evaluation.lines import centre_line, lengths_along
+from crackcore.evaluation.lines import lengths_along
+from crackcore.evaluation.pieces import centre_line
 
 MOST_PIXELS = 2_000_000
 """Larger score maps are looked at smaller: a queue need not know lengths to the pixel."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from crackcore.arrays import ClassMask, ScoreMap
 from crackcore.errors import CrackError
-from crackcore.evaluation.by_threshold import OverThresholds, iou_curve, over_thresholds
+from crackcore.evaluation.by_threshold import OverThresholds, iou_curve_of, over_thresholds
 from crackcore.evaluation.class_scores import ClassScores, class_scores
 from crackcore.evaluation.curves import PerImageBest, ap, ods, ois
 from crackcore.evaluation.intervals import DRAWS, Interval, PooledFigure, mean_interval, pooled_interval
@@ -38,7 +38,7 @@ from crackcore.evaluation.lines import (
     summed_up,
 )
 from crackcore.evaluation.surfaces import outline_distances
-from crackcore.evaluation.sweep import ALL_STEPS, PAPER_STEPS, Best, Curve, SweepCounts, pooled, sweep
+from crackcore.evaluation.sweep import ALL_STEPS, PAPER_STEPS, Best, SweepCounts, pooled, sweeps
 from crackcore.evaluation.tolerance import BoolPlane, truth_and_inside
 from crackcore.progress import Progress, unheard
 
@@ -151,14 +151,12 @@ def evaluate_set(
     tolerances = tuple(dict.fromkeys((0.0, *map(float, settings.tolerances_px))))
     total = 2 * len(pictures)
 
-    def counted(picture: ScoredPicture) -> tuple[dict[float, SweepCounts], Curve] | CrackError:
+    def counted(picture: ScoredPicture) -> dict[float, SweepCounts] | CrackError:
         try:
             score, truth, roi = picture.read()
         except CrackError as error:
             return error
-        return {t: sweep(score, truth, t, roi) for t in tolerances}, iou_curve(
-            score, truth, roi, rule="above"
-        )
+        return sweeps(score, truth, tolerances, roi)
 
     found = list(zip(pictures, _each(counted, pictures, settings.workers, progress, 0, total), strict=True))
     refused = [(picture.name, one) for picture, one in found if isinstance(one, CrackError)]
@@ -166,15 +164,15 @@ def evaluate_set(
     first = [one for _, one in found if not isinstance(one, CrackError)]
     if not first:
         raise refused[0][1]
-    sweeps = {t: [counts[t] for counts, _ in first] for t in tolerances}
-    best = ods(sweeps[0.0], settings.steps).threshold
+    counts = {t: [one[t] for one in first] for t in tolerances}
+    best = ods(counts[0.0], settings.steps).threshold
     steps = (best, settings.threshold)
 
     def looked_at(at: int) -> tuple[PictureAt, PictureAt]:
         score, truth, roi = pictures[at].read()
         crack, inside = truth_and_inside(truth, roi)
         true = Axis(crack, inside)
-        made = {step: _at(score, true, step, first[at][0], settings) for step in dict.fromkeys(steps)}
+        made = {step: _at(score, true, step, first[at], settings) for step in dict.fromkeys(steps)}
         return made[steps[0]], made[steps[1]]
 
     second = list(
@@ -183,24 +181,24 @@ def evaluate_set(
     rows = tuple(
         PictureScores(
             picture.name,
-            counts,
-            {t: counts[t].best(settings.steps) for t in tolerances},
+            one,
+            {t: one[t].best(settings.steps) for t in tolerances},
             *both,
         )
-        for picture, (counts, _), both in zip(pictures, first, second, strict=True)
+        for picture, one, both in zip(pictures, first, second, strict=True)
     )
     shown = tuple(float(t) for t in settings.tolerances_px)
     return SetScores(
         settings,
-        ods={t: ods(sweeps[t], settings.steps) for t in shown},
+        ods={t: ods(counts[t], settings.steps) for t in shown},
         ods_interval={
-            t: pooled_interval(sweeps[t], "ods", steps=settings.steps, draws=settings.draws) for t in shown
+            t: pooled_interval(counts[t], "ods", steps=settings.steps, draws=settings.draws) for t in shown
         },
-        ois={t: ois(sweeps[t], settings.steps) for t in shown},
-        ap={t: ap(sweeps[t], settings.steps) for t in shown},
-        iou=over_thresholds([curve for _, curve in first]),
-        best=_set_at(best, [row.best for row in rows], sweeps, settings),
-        given=_set_at(settings.threshold, [row.given for row in rows], sweeps, settings),
+        ois={t: ois(counts[t], settings.steps) for t in shown},
+        ap={t: ap(counts[t], settings.steps) for t in shown},
+        iou=over_thresholds([iou_curve_of(one, rule="above") for one in counts[0.0]]),
+        best=_set_at(best, [row.best for row in rows], counts, settings),
+        given=_set_at(settings.threshold, [row.given for row in rows], counts, settings),
         pictures=rows,
         refused=tuple((name, error.sentence()) for name, error in refused),
     )

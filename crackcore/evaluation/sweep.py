@@ -12,16 +12,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from crackcore.arrays import ClassMask, ScoreMap
-from crackcore.evaluation.tolerance import BoolPlane, highest_near, near, truth_and_inside
+from crackcore.evaluation.tolerance import BoolPlane, disk, highest_near, near, truth_and_inside
 
 Counts = NDArray[np.int64]
 Curve = NDArray[np.float64]
 
 STEPS = 256
+_EXACT = 1 << 24  # whole numbers up to here stand exactly in single precision
 ALL_STEPS: tuple[int, ...] = tuple(range(1, STEPS))
 
 
@@ -170,22 +172,35 @@ class SweepCounts:
         return self._cache[name]
 
 
-def score_histograms(
-    score: ScoreMap, truth: BoolPlane | ClassMask, tolerance_px: float = 0, roi: BoolPlane | None = None
-) -> tuple[Counts, Counts, Counts, Counts]:
-    """Histograms, int64 (256,) each: all scores; scores near the truth; the highest score near each
-    truth pixel; scores on the truth itself. Pixels that do not count are left out, and do not match."""
+def sweeps(
+    score: ScoreMap,
+    truth: BoolPlane | ClassMask,
+    tolerances_px: Sequence[float],
+    roi: BoolPlane | None = None,
+) -> dict[float, SweepCounts]:
+    """`sweep` at several tolerances at once, by tolerance in px. Arguments and errors as there.
+
+    Four histograms each: all scores; scores near the truth; the highest score near each truth pixel;
+    scores on the truth itself. What does not depend on the tolerance is counted once.
+    """
     if score.dtype != np.uint8 or score.shape != truth.shape:
         raise ValueError(f"score {score.dtype} {score.shape} does not fit truth {truth.shape}")
     crack, inside = truth_and_inside(truth, roi)
     # What does not count must not match either: as if cut away.
-    cut = np.where(inside, score, np.uint8(0))
-    return (
-        _histogram(score[inside]),
-        _histogram(score[inside & near(crack, tolerance_px)]),
-        _histogram(highest_near(cut, tolerance_px)[crack]),
-        _histogram(score[crack]),
-    )
+    cut = score if inside.all() else np.where(inside, score, np.uint8(0))
+    everything, overlap = histogram(score, inside), histogram(score, crack)
+    predicted, both = _at_least(everything), _at_least(overlap)
+    made: dict[float, SweepCounts] = {}
+    for tolerance in map(float, tolerances_px):
+        correct = found = both
+        if tolerance >= 1:
+            correct = _at_least(histogram(score, near(crack, tolerance) & inside))
+            found = _at_least(histogram(highest_near(cut, tolerance), crack))
+        else:
+            disk(tolerance)  # refuses nonsense
+        truth_px, pixels = int(overlap.sum()), int(everything.sum())
+        made[tolerance] = SweepCounts(tolerance, predicted, correct, found, both, truth_px, pixels)
+    return made
 
 
 def sweep(
@@ -208,16 +223,7 @@ def sweep(
     >>> counts.f1(100), counts.f1(90), counts.best().threshold
     (1.0, 0.6666666666666666, 91)
     """
-    everything, correct, found, overlap = score_histograms(score, truth, tolerance_px, roi)
-    return SweepCounts(
-        float(tolerance_px),
-        _at_least(everything),
-        _at_least(correct),
-        _at_least(found),
-        _at_least(overlap),
-        truth=int(overlap.sum()),
-        pixels=int(everything.sum()),
-    )
+    return sweeps(score, truth, (tolerance_px,), roi)[float(tolerance_px)]
 
 
 def pooled(counts: Iterable[SweepCounts], tolerance_px: float = 0) -> SweepCounts:
@@ -238,12 +244,25 @@ def harmonic(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def _histogram(values: NDArray[np.uint8]) -> Counts:
-    return np.bincount(values, minlength=STEPS).astype(np.int64)
+def histogram(values: NDArray[np.uint8], among: BoolPlane | None = None) -> Counts:
+    """How often each value of a plane (H, W) occurs, where `among` is True if given: int64 (256,)."""
+    total = np.zeros(STEPS, np.int64)
+    if not values.size:
+        return total
+    values = np.ascontiguousarray(values)
+    chosen = None if among is None else np.ascontiguousarray(among).view(np.uint8)
+    rows = max(1, _EXACT // values.shape[1])
+    for top in range(0, len(values), rows):
+        part = slice(top, top + rows)
+        # ten times as fast as counting with numpy, but in single precision
+        mask = None if chosen is None else chosen[part]
+        counts = cv2.calcHist([values[part]], [0], mask, [STEPS], [0, STEPS])
+        total += counts.ravel().astype(np.int64)
+    return total
 
 
-def _at_least(histogram: Counts) -> Counts:
-    return np.cumsum(histogram[::-1])[::-1].copy()
+def _at_least(counted: Counts) -> Counts:
+    return np.cumsum(counted[::-1])[::-1].copy()
 
 
 def _share(part: NDArray[Any], whole: NDArray[Any], *, empty: float) -> Curve:

@@ -37,7 +37,9 @@ def near(plane: BoolPlane, tolerance_px: float) -> BoolPlane:
         disk(tolerance_px)  # refuses nonsense
         return plane.copy()
     # Outside the picture is the lowest value for OpenCV's dilation: a border attracts nothing.
-    grown: BoolPlane = cv2.dilate(plane.astype(np.uint8), disk(tolerance_px)).astype(np.bool_)
+    grown: BoolPlane = cv2.dilate(np.ascontiguousarray(plane).view(np.uint8), disk(tolerance_px)).view(
+        np.bool_
+    )
     return grown
 
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import itertools
 import math
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 from skimage.morphology import skeletonize
 
 from crackcore.evaluation.lines import (
-    centre_line,
     compare_lines,
     false_length,
     lengths_along,
     summed_up,
     width_errors,
 )
+from crackcore.evaluation.pieces import centre_line, pieces, widths_at
 from crackcore.evaluation.surfaces import hausdorff_of_pixels, outline_distances
 
 Plane = NDArray[np.bool_]
@@ -245,3 +247,39 @@ def test_outlines_that_touch_the_unknown_do_not_count() -> None:
     assert 2 * 79 + 4 < found.truth_px.sum() < 2 * 80 + 5 + 4  # three sides of four
     with pytest.raises(ValueError, match="differ in size"):
         outline_distances(_bar(5), truth[:-1])
+
+
+# ---------------------------------------------------------------- piece by piece
+
+
+def _specks_and_cracks(seed: int) -> tuple[Plane, Plane]:
+    """A plane with more pieces than are taken one by one, some at the edges, and what counts of it."""
+    rng = np.random.default_rng(seed)
+    rough = cv2.GaussianBlur(rng.normal(0, 1, (120, 150)), (0, 0), 0.8 + 0.5 * (seed % 4))
+    plane = rough > (0.12, 0.25)[seed % 2]
+    inside = np.ones(plane.shape, np.bool_)
+    if seed % 3:
+        inside[30 : 60 + 5 * seed, 40:90] = False
+        inside[:, :4] = False
+    return plane & inside, inside
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_pieces_give_the_lines_and_widths_of_the_whole(seed: int) -> None:
+    plane, inside = _specks_and_cracks(seed)
+    together = np.zeros(plane.shape, np.int64)
+    for box, piece in pieces(plane):
+        together[box] += piece
+    assert np.array_equal(together, plane)
+    line = centre_line(plane)
+    assert np.array_equal(line, skeletonize(plane, method="lee") != 0)
+    far, edge = distance_transform_edt(plane), distance_transform_edt(inside)
+    wanted = np.where((edge <= far) & (not inside.all()), np.nan, 2 * far).astype(np.float32)
+    points = np.nonzero(plane)
+    np.testing.assert_array_max_ulp(widths_at(plane, inside, points), wanted[points], 1)
+
+
+def test_a_plane_that_is_all_crack_has_no_width() -> None:
+    full = np.ones((9, 9), np.bool_)
+    assert np.isnan(widths_at(full, full, np.nonzero(full))).all()
+    assert list(pieces(~full)) == []
