@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QMainWindow,
     QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QWidget,
 )
@@ -123,6 +124,8 @@ class Window(QMainWindow):
         self.looked_at = LookedAtNotice(self.session, self._theme)
         self.adapted = AdaptedNotice(self.session, self._theme)
         self.page = CanvasPage(self.canvas, self.coming, [self.looked_at, self.notice, self.adapted])
+        # Hidden behind a project, it must not keep the picture as large as it is itself.
+        self.first_run.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self.stack.addWidget(self.first_run)
         self.stack.addWidget(self.page)
         self.setCentralWidget(self.stack)
