@@ -21,6 +21,8 @@ COMPARED_PX = 640
 
 @dataclass(frozen=True, eq=False)
 class SeenPart:
+    """One tile of a picture: what the last layer sees there, and what a person said of it."""
+
     box: Box
     kept: Kept
     mask: ClassMask
