@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 SIZE = (980, 680)
 FACTS_PX = 330
 INTRO = "A folder with photographs and masks, in any of the published layouts, a list of pairs, or a project."
+PROMISE = (
+    "Here you will see what it is, which mask values are taken for crack,\n"
+    "how its pictures look, and its figures. Nothing in it is changed."
+)
 CRACK_FREE = "None of these photographs shows a crack (there are no masks)"
 
 
@@ -77,12 +81,14 @@ class DataSetDialog(QDialog):
         layout.setSpacing(SPACE + 4)
         layout.addWidget(intro)
         layout.addWidget(self._build_form())
-        layout.addWidget(self._build_work())
         self.outcome = Outcome(theme)
         layout.addWidget(self.outcome)
         layout.addWidget(self._build_body(theme), 1)
-        self._empty = QWidget()
+        self._empty = QLabel(PROMISE)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setProperty("soft", True)
         layout.addWidget(self._empty, 1)
+        layout.addWidget(self._build_work())
         layout.addWidget(self._build_buttons(use))
         self._refresh()
         self.folder_button.setFocus()
@@ -166,16 +172,18 @@ class DataSetDialog(QDialog):
     def _build_buttons(self, use: str) -> QWidget:
         buttons = QDialogButtonBox()
         self.leave = buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
+        self.again = buttons.addButton("Answer again", QDialogButtonBox.ButtonRole.ResetRole)
         self.take = buttons.addButton(use or "Use it", QDialogButtonBox.ButtonRole.AcceptRole)
         self.go = buttons.addButton("Look into it", QDialogButtonBox.ButtonRole.AcceptRole)
         self._can_take = bool(use)
-        for button in (self.leave, self.take, self.go):
+        for button in (self.leave, self.again, self.take, self.go):
             button.setAutoDefault(False)
         for button in (self.take, self.go):
             button.setProperty("primary", True)
         self.leave.clicked.connect(self.reject)
         self.go.clicked.connect(self._go)
         self.take.clicked.connect(self._take)
+        self.again.clicked.connect(self._ask_again)
         return buttons
 
     # -------------------------------------------------------------- asking
@@ -222,6 +230,11 @@ class DataSetDialog(QDialog):
         self.show_progress(0, 0, "")
         self._refresh()
         self.wanted.emit(request)
+
+    def _ask_again(self) -> None:
+        """The answer that was given is taken back."""
+        self._forget()
+        self._go()
 
     def _show_answer(self, crack: str, undecided: str) -> None:
         if self.look is not None:
@@ -307,11 +320,13 @@ class DataSetDialog(QDialog):
         self._work.setVisible(self._reading or self._measuring)
         self._body.setVisible(look is not None)
         self._empty.setVisible(look is None)
+        self._empty.setText("" if self._reading or self.outcome.isVisibleTo(self) else PROMISE)
         self.question.setVisible(asking)
         self.leave.setText("Stop" if self._reading else "Close")
         self.go.setVisible(not self._reading and (look is None or asking))
         self.go.setText("Use this answer" if asking else "Look into it")
         self.go.setEnabled(bool(self.place.text().strip()) and (not asking or self.question.is_settled))
+        self.again.setVisible(look is not None and bool(look.request.crack) and not self._reading)
         self.take.setVisible(self._can_take and look is not None and not asking)
         for button in (self.take, self.go):
             button.setDefault(not button.isHidden())

@@ -42,7 +42,8 @@ class FactsPanel(QWidget):
         if look.sides:
             rows.append(("Split", ", ".join(f"{n} {side or 'of no side'}" for side, n in look.sides.items())))
         if look.kind != "crack-free":
-            rows.append(("Crack is", look.rule.words or "nothing is marked"))
+            words = "not clear; please say it above" if look.question else crack_words(look.rule.words)
+            rows.append(("Crack is", f"{words}, as you said" if look.request.crack else words))
         self._about = rows
         self._fill(rows, look.notes, look.problems, look.problem_count, (), 0)
 
@@ -91,6 +92,13 @@ class FactsPanel(QWidget):
         self._rows.hide()
         self._rows.deleteLater()
         self._rows = page
+
+
+def crack_words(words: str) -> str:
+    """Which mask values are crack; `words` are those of a rule."""
+    if not words:
+        return "nothing is marked"
+    return f"mask value {words}" if words[0].isdigit() or words[0] == "#" else words
 
 
 def _pictures(look: DataSetLook) -> str:

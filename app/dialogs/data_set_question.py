@@ -149,6 +149,12 @@ class QuestionPanel(QFrame):
         self.setStyleSheet(
             f"#question {{ background: {scheme.raised}; border: 1px solid {scheme.line}; "
             f"border-left: 3px solid {scheme.warning}; border-radius: {RADIUS}px; }}"
+            # The style's own circle can hardly be seen on the raised ground of the dark scheme.
+            f"QRadioButton::indicator {{ width: 12px; height: 12px; border: 1px solid {scheme.text_soft}; "
+            f"border-radius: 7px; background: {scheme.ground}; }}"
+            f"QRadioButton::indicator:checked {{ width: 6px; height: 6px; border: 4px solid {scheme.accent}; "
+            f"border-radius: 7px; background: {scheme.accent_text}; }}"
+            f"QRadioButton:focus {{ color: {scheme.accent}; }}"
         )
         self.wrong.setStyleSheet(f"color: {scheme.error};")
 

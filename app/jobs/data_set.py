@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -132,7 +131,7 @@ def look_into_job(request: DataSetRequest) -> Job:
                 rule.question,
                 answers,
                 made,
-                tuple(dict.fromkeys((*dataset.notes, *rule.notes))),
+                tuple(dict.fromkeys((*dataset.notes, *(() if rule.question else rule.notes)))),
                 _problems(dataset),
                 len(dataset.problems),
             )
@@ -163,7 +162,8 @@ def figures_job(look: DataSetLook) -> Job:
         from crackcore.datasets.inspecting import inspect_dataset
 
         with read_dataset(look.request.place, _kind(look.request)) as dataset:
-            return _figures(inspect_dataset(dataset, rule=look.rule, progress=progress))
+            read = _said(progress, "Reading every picture")
+            return _figures(inspect_dataset(dataset, rule=look.rule, progress=read))
 
     return Job(f"Measuring {look.name}", work)
 
@@ -189,20 +189,19 @@ def _figures(found: Inspection) -> DataSetFigures:
     if len(sizes) > 3:
         shown.append(f"{len(sizes) - 3} more sizes")
     share, widths = found.crack_share, found.widths_px
+    has_masks = found.dataset.kind != "crack-free"
     rows = [
-        ("Read", f"{found.pictures} pictures with their masks"),
+        ("Read", f"{found.pictures} pictures" + (" with their masks" if has_masks else "")),
         ("Sizes", ", ".join(shown) or "none"),
-        (
-            "Crack share",
-            f"{share.mean:.2%} of the pixels in the mean, {share.median:.2%} in the middle picture",
-        ),
-        ("Crack-free", f"{found.crack_free} of {found.pictures} pictures"),
     ]
+    if has_masks:
+        rows.append(("Crack share", f"mean {share.mean:.2%} of the pixels, median {share.median:.2%}"))
+        rows.append(("Crack-free", f"{found.crack_free} of {found.pictures} pictures"))
     if widths.count:
         rows.append(
             (
                 "Mask width",
-                f"{widths.median:.1f} px in the middle; 10 to 90 %: {widths.p10:.1f} to {widths.p90:.1f} px",
+                f"median {widths.median:.1f} px, 10 to 90 %: {widths.p10:.1f} to {widths.p90:.1f} px",
             )
         )
         rows.append(("Crack length", f"{found.line_px:,} px along the centre lines".replace(",", " ")))
@@ -210,9 +209,6 @@ def _figures(found: Inspection) -> DataSetFigures:
         rows.append(("Undecided", f"{found.undecided_share:.2%} of the pixels"))
     if found.with_roi:
         rows.append(("Region", f"{found.with_roi} pictures count only in part"))
-    how = Counter(twin.how for twin in found.twins)
-    if found.twins:
-        rows.append(("Doubles", ", ".join(f"{n} × {word}" for word, n in how.items())))
     return DataSetFigures(
         tuple(rows),
         found.notes,

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QActionGroup
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.session import Session
-from app.theme.scheme import FIELD_PX, SPACE
+from app.theme.icons import icon
+from app.theme.scheme import FIELD_PX, RADIUS, SPACE, Theme
 
 AS_ADDED = "In the order of the project"
 BY_WORTH = "Worth correcting first"
@@ -17,18 +28,28 @@ ABOUT = (
 
 
 class OrderBar(QWidget):
-    """Follows the session's queue and changes it."""
+    """Follows the session's queue and changes it. `order` stands beside the search field; the bar itself
+    is there only while it has something to say."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.order = QComboBox()
-        self.order.addItems([AS_ADDED, BY_WORTH])
-        self.order.setItemData(1, ABOUT, Qt.ItemDataRole.ToolTipRole)
-        self.order.setToolTip(ABOUT)
-        self.order.setAccessibleName("Order of the pictures")
+        self._theme = theme
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        group = QActionGroup(menu)
+        self.as_added, self.by_worth = (menu.addAction(title) for title in (AS_ADDED, BY_WORTH))
+        for entry in (self.as_added, self.by_worth):
+            entry.setCheckable(True)
+            group.addAction(entry)
+        self.by_worth.setToolTip(ABOUT)
+        self.order = QToolButton()
+        self.order.setMenu(menu)
+        self.order.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.order.setIconSize(QSize(18, 18))
+        self.order.setFixedSize(FIELD_PX + 4, FIELD_PX)
         self.order.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.order.setMinimumHeight(FIELD_PX)
+        self.order.setObjectName("order")
         self.text = QLabel()
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
@@ -44,20 +65,32 @@ class OrderBar(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE - 2)
-        layout.addWidget(self.order)
         layout.addLayout(line)
         layout.addWidget(self.bar)
-        self.order.activated.connect(self._chosen)
+        self.as_added.triggered.connect(lambda checked: self._chosen(by_worth=False))
+        self.by_worth.triggered.connect(lambda checked: self._chosen(by_worth=True))
         self.button.clicked.connect(self._pressed)
         session.queue.changed.connect(self._refresh)
         session.queue.moved.connect(self._refresh)
+        theme.changed.connect(self._dress)
+        self._dress()
         self._refresh()
 
-    def _chosen(self, index: int) -> None:
+    def _dress(self) -> None:
+        scheme = self._theme.scheme
+        self.order.setIcon(icon("order", scheme))
+        self.order.setStyleSheet(
+            f"QToolButton {{ background: {scheme.raised}; border: 1px solid {scheme.line}; "
+            f"border-radius: {RADIUS}px; }} QToolButton:hover {{ background: {scheme.hover}; }} "
+            f"QToolButton:focus {{ border-color: {scheme.accent}; }} "
+            "QToolButton::menu-indicator { image: none; }"
+        )
+
+    def _chosen(self, *, by_worth: bool) -> None:
         queue = self._session.queue
-        if index == 0 and queue.is_running:
+        if not by_worth and queue.is_running:
             queue.stop()
-        queue.choose(by_worth=index == 1)
+        queue.choose(by_worth=by_worth)
         self._refresh()
 
     def _pressed(self) -> None:
@@ -70,9 +103,12 @@ class OrderBar(QWidget):
     def _refresh(self) -> None:
         queue = self._session.queue
         running = queue.is_running
-        with QSignalBlocker(self.order):
-            self.order.setCurrentIndex(1 if queue.by_worth or running else 0)
-        self.order.setEnabled(queue.can_rank or queue.by_worth)
+        by_worth = queue.by_worth or running
+        (self.by_worth if by_worth else self.as_added).setChecked(True)
+        self.by_worth.setEnabled(queue.can_rank or queue.by_worth)
+        shown = BY_WORTH if by_worth else AS_ADDED
+        self.order.setToolTip(f"Order of the pictures: {shown[:1].lower()}{shown[1:]}")
+        self.order.setAccessibleName(self.order.toolTip())
         stale = queue.by_worth and (queue.unranked > 0 or queue.is_of_another_model)
         said = progress_words(queue.done, queue.total, queue.remaining_s) if running else self._about()
         self.text.setText(said)
@@ -82,6 +118,7 @@ class OrderBar(QWidget):
             self.bar.setRange(0, max(0, queue.total))
             self.bar.setValue(queue.done)
         self.button.setVisible(running or (stale and queue.can_rank))
+        self.setVisible(bool(said))
         self.button.setText("Stop" if running else "Order again")
         self.button.setToolTip("Stop; what was looked at is not looked at again" if running else ABOUT)
 
@@ -90,18 +127,18 @@ class OrderBar(QWidget):
         ranking = queue.ranking
         if not queue.by_worth or ranking is None:
             return ""
-        parts = [f"Most crack in doubt first, by {ranking.model}."]
+        parts = [f"Most crack in doubt first, as {ranking.model} sees it."]
         if ranking.alike:
-            parts.append(f"{_number(ranking.alike)} like another one: last.")
+            parts.append(f"{_pictures(ranking.alike, 'looks', 'look')} like another: last.")
         if queue.unranked:
-            parts.append(f"{_number(queue.unranked)} new: at the end.")
+            parts.append(f"{_pictures(queue.unranked, 'is', 'are')} new: at the end.")
         if queue.is_of_another_model:
             parts.append("Another model is chosen now.")
         return " ".join(parts)
 
 
-def _number(count: int) -> str:
-    return "1 is" if count == 1 else f"{count} are"
+def _pictures(count: int, one: str, many: str) -> str:
+    return f"1 {one}" if count == 1 else f"{count} {many}"
 
 
 def progress_words(done: int, total: int, remaining_s: float | None) -> str:

@@ -53,7 +53,7 @@ def test_a_plain_folder_is_named_counted_and_taken(qtbot, own_state, tmp_path):
         facts = dict(dialog.facts.texts)
         assert facts["Layout"] == "a plain folder"
         assert facts["Listed"] == "3 pictures"
-        assert facts["Crack is"] == "255"
+        assert facts["Crack is"] == "mask value 255"
         assert facts["Sizes"] == "96 × 64 px (3)"
         assert facts["Crack-free"] == "0 of 3 pictures"
         assert dialog.cells.count() == 3
@@ -87,7 +87,7 @@ def test_unclear_masks_are_not_taken_before_somebody_says_what_is_crack(qtbot, o
         assert before != after, "the pictures show what the answer marks"
         dialog.go.click()
         measured(app, dialog)
-        assert dict(dialog.facts.texts)["Crack is"] == "2"
+        assert dict(dialog.facts.texts)["Crack is"] == "mask value 2, as you said"
         dialog.take.click()
         (chosen,) = taken
         from crackcore.training.pairs import read_pairs
@@ -114,7 +114,10 @@ def test_an_answer_in_ones_own_words_is_checked(qtbot, own_state, tmp_path):
         assert dialog.go.isEnabled()
         dialog.go.click()
         measured(app, dialog)
-        assert dict(dialog.facts.texts)["Crack is"] == "darker than 128"
+        assert dict(dialog.facts.texts)["Crack is"] == "darker than 128, as you said"
+        dialog.again.click()
+        app.until(dialog.question.isVisible)
+        assert not dialog.go.isEnabled(), "the old answer is taken back"
         dialog.reject()
         app.settle()
 

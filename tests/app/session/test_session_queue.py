@@ -128,7 +128,7 @@ def test_copies_come_last_with_the_name_of_what_they_look_like_and_approved_ones
         copy = app.window.images.filter.index(3, 0)
         assert copy.data(WorthRole) == "like wall 1.png"
         assert "looks like wall 1.png" in copy.data(Qt.ItemDataRole.ToolTipRole)
-        assert "1 is like another one" in app.window.images.order.text.text()
+        assert "1 looks like another" in app.window.images.order.text.text()
         app.settle()
 
 
@@ -160,15 +160,14 @@ def test_stop_answers_at_once_and_leaves_the_order_as_it_was(qtbot, own_state, t
         app.until_shown()
         app.until_models()
         bar = app.window.images.order
-        bar.order.setCurrentIndex(1)
-        bar.order.activated.emit(1)
+        bar.by_worth.trigger()
         app.until(lambda: bool(worths.asked))
         assert bar.text.text() == "Looked at 0 of 3 pictures"
         assert bar.bar.isVisible()
         bar.button.click()
         assert not app.session.queue.is_running
-        assert bar.order.currentIndex() == 0
-        assert bar.bar.isHidden()
+        assert bar.as_added.isChecked()
+        assert bar.isHidden()
         assert listed(app) == names(0, 1, 2)
         worths.go_on.set()
         app.settle()
