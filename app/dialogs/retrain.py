@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QIcon, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -20,6 +21,7 @@ from PySide6.QtWidgets import (
     QListWidgetItem,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -39,6 +41,7 @@ INTRO = (
 )
 OLD_NOTE = "Mixed in, so that the model keeps what it knew. How much it forgot is measured."
 MINUTES, STEPS = 0, 1
+_AGAIN = re.compile(r" retrained( \d+)?$")
 _UNITS = {MINUTES: ("minutes", 1, 600, 5), STEPS: ("steps", 20, 20_000, 300)}
 
 
@@ -138,7 +141,7 @@ class RetrainDialog(QDialog):
         self.name.setMinimumHeight(FIELD_PX)
         form.addRow("Pictures", seen)
         form.addRow(_caption("Start from", self.base), self.base)
-        form.addRow(_caption("Old samples", self.add), old)
+        form.addRow(_caption("Old samples", self.add, on_top=True), old)
         form.addRow(_caption("Learn for", self.length), length)
         form.addRow(_caption("Name", self.name), self.name)
 
@@ -235,7 +238,7 @@ class RetrainDialog(QDialog):
         self.length.setToolTip(f"{_UNITS[unit][0].capitalize()} {about}")
 
     def _suggest_name(self) -> None:
-        base = f"{self.model.name} retrained"[:56]
+        base = f"{_AGAIN.sub('', self.model.name)[:44]} retrained"
         name, number = base, 2
         while name.casefold() in self._taken:
             name, number = f"{base} {number}", number + 1
@@ -282,6 +285,19 @@ class RetrainDialog(QDialog):
         self.remove.setEnabled(bool(self.old.selectedItems()))
         self.remove.setVisible(bool(self._old))
         self.go.setEnabled(enough and not said)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as the text needs at this width; a size hint guesses too much for text that wraps."""
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            width = max(self.width() if self.isVisible() else 0, WIDTH)
+            self.resize(width, layout.totalHeightForWidth(width))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fit()
 
     def _accept(self) -> None:
         self.wanted.emit(self.wish)
@@ -311,11 +327,13 @@ def picture_words(survey: Survey, also_edited: bool) -> tuple[str, bool]:
     return f"{words}: {learn} to learn from, {check} kept back to check.{few}{cannot}", True
 
 
-def _caption(text: str, buddy: QWidget) -> QLabel:
+def _caption(text: str, buddy: QWidget, *, on_top: bool = False) -> QLabel:
     """As high as the field beside it, so that both stand on one line."""
     label = QLabel(text)
     label.setMinimumHeight(FIELD_PX)
     label.setBuddy(buddy)
+    if on_top:
+        label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     return label
 
 
