@@ -56,6 +56,10 @@ class Course:
         self.phase = _PHASES.get(kind, self.phase)
         if "done" in event:
             self.done, self.of = int(event["done"]), int(event["of"])
+        if kind == "resume":  # what was done after the last saved state is done again
+            last = int(event["iteration"])
+            self.losses = [row for row in self.losses if row[0] <= last]
+            self.checks = [row for row in self.checks if row[0] <= last]
         if kind == "step":
             self.step, self.steps = int(event["iteration"]), int(event["of"])
             self.seconds_left = float(event["seconds_left"])

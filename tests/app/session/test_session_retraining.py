@@ -16,6 +16,7 @@ from window_program import Running, running
 from app.actions.retrain import open_retrain
 from app.dialogs.retrain import STEPS, picture_words
 from app.jobs.retrain import Survey
+from app.panels.training import DRAWN_POINTS, loss_curves
 from app.panels.training_words import basis, running_words, score_words, verdict
 from app.session.retraining import Stage
 from app.session.training_course import Course, Phase
@@ -232,3 +233,22 @@ def test_the_verdict_never_says_more_than_the_figures():
     assert score_words(report(-0.1, 0.3, 0.8).corrected) == (
         "F1 0.500 → 0.600 at 2 px on 5 pictures; change +0.100 (95 % interval -0.100 to +0.300)"
     )
+
+
+def test_a_long_curve_is_drawn_with_few_points():
+    steps, means, smooth = loss_curves([(n + 1, 1.0 if n % 2 else 0.0) for n in range(5000)])
+    assert len(steps) == len(means) == len(smooth) == DRAWN_POINTS
+    assert steps[-1] == 5000
+    assert set(means) == {0.5}
+    assert all(0.4 < value < 0.6 for value in smooth)
+    assert loss_curves([(1, 0.5), (2, 0.7)])[:2] == ([1, 2], [0.5, 0.7])
+
+
+def test_what_is_learned_again_after_a_kill_is_drawn_once():
+    course = Course()
+    for iteration in (10, 20):
+        course.hear({"event": "earlier", "iteration": iteration, "loss": 0.5, "corrected_f1": 0.6})
+    course.hear({"event": "resume", "iteration": 15})
+    course.hear({"event": "step", "iteration": 16, "of": 20, "loss": 0.4, "seconds_left": 1.0})
+    assert course.losses == [(10, 0.5), (16, 0.4)]
+    assert course.checks == [(10, 0.6)]
