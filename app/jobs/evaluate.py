@@ -26,7 +26,8 @@ from crackcore.progress import Progress
 
 if TYPE_CHECKING:
     from crackcore.evaluation.intervals import Difference
-    from crackcore.evaluation.sets import PictureScores, SetScores
+    from crackcore.evaluation.sets import SetScores
+    from crackcore.evaluation.sweep import SweepCounts
     from crackcore.models.catalogue import InstalledModel
     from crackcore.projects.planes import PackedPlane
     from crackcore.projects.store import ProjectStore
@@ -81,10 +82,14 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """What one contestant reached. `learned` of the pictures it was trained on, `unchanged` see `Known`."""
+    """What one contestant reached. `learned` of the pictures it was trained on, `unchanged` see `Known`.
+
+    `pooled` holds the counts of all pictures together by tolerance in px, for curves.
+    """
 
     contestant: Contestant
     scores: SetScores
+    pooled: Mapping[float, SweepCounts]
     planes: tuple[PackedPlane, ...]
     learned: frozenset[str]  # ids
     unchanged: frozenset[str]
@@ -113,10 +118,6 @@ class Evaluation:
     def doubtful(self) -> frozenset[str]:
         """Ids of the pictures that flatter a contestant."""
         return frozenset().union(*(side.learned | side.unchanged for side in self.sides))
-
-    def row(self, at: int) -> tuple[PictureScores, ...]:
-        """The scores of one picture, side by side."""
-        return tuple(side.scores.pictures[at] for side in self.sides)
 
 
 # ---------------------------------------------------------------- what is there already
@@ -252,6 +253,7 @@ def measured(request: MeasureRequest, progress: Progress) -> Evaluation:
             Side(
                 one,
                 scores,
+                {t: scores.pooled(t) for t in TOLERANCES_PX},
                 tuple(planes),
                 frozenset(p.image_id for p in request.pictures if p.sha256 in learned),
                 frozenset(p.image_id for p in request.pictures if one.key in p.unchanged),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from crackcore.models.catalogue import InstalledModel
 
 LISTED_FAILURES = 4
+NAME_PX = 110
 FOLLOW_AFTER_MS = 100
 PRECISION_RECALL, OVER_THRESHOLD = "Precision over recall", "F1 over threshold"
 
@@ -218,10 +219,12 @@ class EvaluationPanel(QWidget):
         if whole is not None:
             self._evaluating.leave_out(whole.doubtful if now is whole else frozenset())
 
-    def _show_errors(self, image_id: str) -> None:
+    def _show_errors(self, image_id: str, side: int) -> None:
         if self._shown is not None:
-            step = self.reading.step(self._shown.sides[0])
-            self._evaluating.show_errors(image_id, side=0, step=step, tolerance_px=self.reading.tolerance_px)
+            step = self.reading.step(self._shown.sides[side])
+            self._evaluating.show_errors(
+                image_id, side=side, step=step, tolerance_px=self.reading.tolerance_px
+            )
 
     # -------------------------------------------------------------- following
 
@@ -339,7 +342,8 @@ class EvaluationPanel(QWidget):
                 name = _plain_label()
                 name.setProperty("heading", True)
                 full = shown_name(side.name)
-                name.setText(self.fontMetrics().elidedText(full, Qt.TextElideMode.ElideMiddle, 110))
+                name.ensurePolished()
+                name.setText(name.fontMetrics().elidedText(full, Qt.TextElideMode.ElideMiddle, NAME_PX))
                 name.setToolTip(full)
                 self._grid.addWidget(name, 0, number)
         for row, (caption, texts, about) in enumerate(words.summary_rows(result, reading), 1):
@@ -369,7 +373,7 @@ class EvaluationPanel(QWidget):
             self.chart.set_range_x(0, 1)
         self.chart.clear()
         for role, side in enumerate(result.sides):
-            counts = side.scores.pooled(reading.tolerance_px)
+            counts = side.pooled[reading.tolerance_px]
             steps = np.arange(1, 256)
             step = min(255, reading.step(side))
             name = shown_name(side.name)

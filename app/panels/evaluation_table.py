@@ -12,20 +12,22 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
-    QSortFilterProxyModel,
     Qt,
     Signal,
 )
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
 
 from app.jobs.evaluate import Evaluation
 from app.panels.evaluation_words import Reading
+from crackcore.imaging.scanning import natural_key
 from crackcore.names import shown_name
 
 Index = QModelIndex | QPersistentModelIndex
 NO_INDEX = QModelIndex()
-SortRole = Qt.ItemDataRole.UserRole
-IdRole = Qt.ItemDataRole.UserRole + 1
+IdRole = Qt.ItemDataRole.UserRole
+SideRole = Qt.ItemDataRole.UserRole + 1
+NAME_PX = 110  # at least, of the column of names
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,14 @@ class Column:
     about: str
     value: Callable[[int], Any]
     text: Callable[[Any], str] = str
+    side: int = 0  # whose errors are shown from here
 
 
 def columns_of(evaluation: Evaluation, reading: Reading) -> list[Column]:
-    """With two models: F1 and clDice of both side by side, and the difference of F1."""
+    """With two models: F1 and clDice of both side by side, and the difference of F1.
+
+    A click into a column of the second shows the errors of the second.
+    """
     t, sides = reading.tolerance_px, evaluation.sides
 
     def f1(side: int) -> Callable[[int], float]:
@@ -65,7 +71,7 @@ def columns_of(evaluation: Evaluation, reading: Reading) -> list[Column]:
         first, second = sides[0].name, sides[1].name
         columns += [
             Column("F1 of 1st", f"F1 of {first} {reading.within}", f1(0), three),
-            Column("of 2nd", f"F1 of {second} {reading.within}", f1(1), three),
+            Column("of 2nd", f"F1 of {second} {reading.within}", f1(1), three, 1),
             Column(
                 "2nd − 1st",
                 f"F1 of {second} less that of {first}",
@@ -73,7 +79,7 @@ def columns_of(evaluation: Evaluation, reading: Reading) -> list[Column]:
                 lambda value: "0.000" if abs(value) < 5e-4 else f"{value:+.3f}".replace("-", "−"),
             ),
             Column("clDice of 1st", f"clDice of {first}", cl_dice(0), three),
-            Column("of 2nd", f"clDice of {second}", cl_dice(1), three),
+            Column("of 2nd", f"clDice of {second}", cl_dice(1), three, 1),
         ]
     columns.append(
         Column(
@@ -87,23 +93,42 @@ def columns_of(evaluation: Evaluation, reading: Reading) -> list[Column]:
 
 
 class EvaluationModel(QAbstractTableModel):
-    """Rows in the order of the project."""
+    """One row a picture."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._evaluation: Evaluation | None = None
         self._columns: list[Column] = []
+        self._order: list[int] = []  # of the pictures, by row
 
     def show(self, evaluation: Evaluation | None, reading: Reading) -> None:
         self.beginResetModel()
         self._evaluation = evaluation
         self._columns = [] if evaluation is None else columns_of(evaluation, reading)
+        self._order = [] if evaluation is None else list(range(len(evaluation.pictures)))
         self.endResetModel()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """By the values of a column; here, for a proxy asks for them one pair at a time."""
+        if not 0 <= column < len(self._columns):
+            return
+        value = self._columns[column].value
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        held = [(self._order[index.row()], index.column()) for index in before]
+        self._order = sorted(
+            range(len(self._order)),
+            key=(lambda at: natural_key(value(at))) if column == 0 else value,
+            reverse=order == Qt.SortOrder.DescendingOrder,
+        )
+        rows = {at: row for row, at in enumerate(self._order)}
+        self.changePersistentIndexList(before, [self.index(rows[at], place) for at, place in held])
+        self.layoutChanged.emit()
 
     def row_of(self, image_id: str) -> int:
         if self._evaluation is not None:
-            for row, picture in enumerate(self._evaluation.pictures):
-                if picture.image_id == image_id:
+            for row, at in enumerate(self._order):
+                if self._evaluation.pictures[at].image_id == image_id:
                     return row
         return -1
 
@@ -120,9 +145,9 @@ class EvaluationModel(QAbstractTableModel):
             return None
         column = self._columns[section]
         if role == Qt.ItemDataRole.DisplayRole:
-            return column.title
+            return f"{column.title}\u2002\u2002" if section else column.title  # room for the arrow of sorting
         if role == Qt.ItemDataRole.ToolTipRole:
-            return column.about or None
+            return f"{column.about}.\nA click below shows the errors." if column.about else None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignLeft if section == 0 else Qt.AlignmentFlag.AlignRight
             return side | Qt.AlignmentFlag.AlignVCenter
@@ -131,15 +156,14 @@ class EvaluationModel(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if self._evaluation is None or not index.isValid():
             return None
-        picture = self._evaluation.pictures[index.row()]
-        column = self._columns[index.column()]
+        at = self._order[index.row()]
+        picture, column = self._evaluation.pictures[at], self._columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return column.text(column.value(index.row()))
-        if role == SortRole:
-            value = column.value(index.row())
-            return value.casefold() if isinstance(value, str) else value
+            return column.text(column.value(at))
         if role == IdRole:
             return picture.image_id
+        if role == SideRole:
+            return column.side
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignLeft if index.column() == 0 else Qt.AlignmentFlag.AlignRight
             return side | Qt.AlignmentFlag.AlignVCenter
@@ -149,18 +173,14 @@ class EvaluationModel(QAbstractTableModel):
 
 
 class EvaluationTable(QTableView):
-    """Emits `chosen` with the id of the picture that a click or the arrow keys led to."""
+    """Emits `chosen` with the picture that a click or the arrow keys led to, and whose errors are meant."""
 
-    chosen = Signal(str)
+    chosen = Signal(str, int)  # id, side
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows = EvaluationModel(self)
-        self._sorted = QSortFilterProxyModel(self)
-        self._sorted.setSourceModel(self.rows)
-        self._sorted.setSortRole(SortRole)
-        self._sorted.setDynamicSortFilter(False)
-        self.setModel(self._sorted)
+        self.setModel(self.rows)
         self.setSortingEnabled(True)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -178,8 +198,9 @@ class EvaluationTable(QTableView):
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setMinimumSectionSize(48)
+        header.setResizeContentsPrecision(20)  # figures are all of one width
         self._following = False
-        self.selectionModel().currentRowChanged.connect(self._moved)
+        self.selectionModel().currentChanged.connect(self._moved)
         self.clicked.connect(self._clicked)
 
     def show_evaluation(self, evaluation: Evaluation | None, reading: Reading) -> None:
@@ -195,10 +216,21 @@ class EvaluationTable(QTableView):
             by, order = 1, Qt.SortOrder.AscendingOrder
         self.sortByColumn(by, order)
         if self.rows.columnCount():
-            header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-            header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+            self.resizeColumnsToContents()
+            self._fit()
         self._following = False
         self.follow(here)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Names take the room that figures leave."""
+        header = self.horizontalHeader()
+        others = sum(header.sectionSize(n) for n in range(1, self.rows.columnCount()))
+        if self.rows.columnCount():
+            header.resizeSection(0, max(NAME_PX, self.viewport().width() - others))
 
     @property
     def image_id(self) -> str:
@@ -212,7 +244,7 @@ class EvaluationTable(QTableView):
         if row < 0:
             self.selectionModel().clear()
         elif image_id != self.image_id:
-            index = self._sorted.mapFromSource(self.rows.index(row, 0))
+            index = self.rows.index(row, 0)
             self.selectionModel().setCurrentIndex(
                 index,
                 QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows,
@@ -222,8 +254,8 @@ class EvaluationTable(QTableView):
 
     def _moved(self, current: QModelIndex, previous: QModelIndex) -> None:
         if not self._following and current.isValid():
-            self.chosen.emit(str(current.data(IdRole)))
+            self._clicked(current)
 
     def _clicked(self, index: QModelIndex) -> None:
         """Also the row that is current already: its errors may have been put away."""
-        self.chosen.emit(str(index.data(IdRole)))
+        self.chosen.emit(str(index.data(IdRole)), int(index.data(SideRole)))

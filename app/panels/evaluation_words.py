@@ -91,7 +91,8 @@ def summary_rows(evaluation: Evaluation, reading: Reading) -> list[tuple[str, tu
         (
             "Average precision",
             [figure(s.scores.ap[t]) for s in evaluation.sides],
-            f"{reading.within.capitalize()}, mean precision over all recalls.",
+            f"{reading.within.capitalize()}, mean precision over all recalls; those that no threshold from "
+            "1 to 99 % gives count as nought.",
         ),
     ]
     return [(caption, tuple(texts), about) for caption, texts, about in rows]

@@ -273,6 +273,9 @@ def test_the_panel_shows_sorts_and_opens(qtbot, own_state, models, tmp_path):
         table = panel.table
         worst_first = [table.model().index(row, 1).data() for row in range(3)]
         assert worst_first == sorted(worst_first)
+        table.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+        names = [table.model().index(row, 0).data() for row in range(3)]
+        assert names == ["wall 2.png", "wall 1.png", "wall 0.png"]
         assert panel.verdict.text() == "3 pictures cannot tell which model is better; approve at least 5."
         assert "3 pictures as you approved them" in panel.basis.text()
         assert panel.chart.line_names[0] == "tiny"
@@ -286,7 +289,7 @@ def test_the_panel_shows_sorts_and_opens(qtbot, own_state, models, tmp_path):
         _, y = panel.chart.line("tiny")
         assert y.max() == pytest.approx(result.sides[0].scores.pooled(5.0).f1s()[1:].max())
         table.setFocus()
-        table.setCurrentIndex(table.model().index(0, 0))
+        table.setCurrentIndex(table.model().index(1, 0))
         app.until(lambda: app.session.looking.key == ERROR_MAP)
         app.until_shown(table.image_id)
         was = table.image_id
@@ -294,6 +297,10 @@ def test_the_panel_shows_sorts_and_opens(qtbot, own_state, models, tmp_path):
         assert table.image_id != was
         app.until_shown(table.image_id)
         app.until(lambda: app.session.looking.key == ERROR_MAP)
+        looking = app.session.looking
+        assert looking.look.title == "the errors of tiny"
+        table.setCurrentIndex(table.currentIndex().siblingAtColumn(2))
+        app.until(lambda: looking.look is not None and looking.look.title == "the errors of strict")
         app.run("review.reopen")
         app.until(lambda: not panel.out_of_date.isHidden())
         panel.close_button.click()
