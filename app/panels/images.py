@@ -103,7 +103,7 @@ class ImagesPanel(QWidget):
         session.document_changed.connect(self.follow)
         session.loading_changed.connect(self.follow)
         session.project_changed.connect(self._apply_filter)
-        session.queue.changed.connect(self._apply_filter)
+        session.queue.changed.connect(self.follow)  # the rows were filtered anew with the model
         theme.changed.connect(self._dress)
         self._dress()
         self._count()

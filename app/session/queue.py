@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -48,8 +49,9 @@ class Ranking:
     failed: dict[str, str]
     model: str
 
-    @property
+    @cached_property
     def alike(self) -> int:
+        """How many look like another one."""
         return sum(bool(place.like) for place in self.places.values())
 
 
@@ -85,6 +87,7 @@ class Queue(QObject):
         self._ids: tuple[str, ...] = ()
         self._rows: dict[str, int] = {}
         self._made_for: tuple[str, int] = ("", -1)
+        self._unranked = 0
         self._project = ""
         session.project_changed.connect(self._project_changed)
         session.images_changed.connect(self.moved)
@@ -98,13 +101,14 @@ class Queue(QObject):
         project = self._session.project
         made_for = (project.uuid, len(project.images))
         if made_for != self._made_for:
-            ids = tuple(record.id for record in project.images)
+            ids = dict.fromkeys([record.id for record in project.images])
+            self._unranked = 0
             if self.by_worth and self.ranking is not None:
-                first = tuple(i for i in self.ranking.ids if i in project)
-                known = frozenset(first)
-                ids = (*first, *(i for i in ids if i not in known))
-            self._ids, self._made_for = ids, made_for
-            self._rows = {image_id: row for row, image_id in enumerate(ids)}
+                ranked = {i: None for i in self.ranking.ids if i in ids}
+                self._unranked = len(ids) - len(ranked)
+                ids = ranked | ids
+            self._ids, self._made_for = tuple(ids), made_for
+            self._rows = dict(zip(self._ids, range(len(ids)), strict=True))
         return self._ids
 
     def row(self, image_id: str) -> int:
@@ -143,11 +147,8 @@ class Queue(QObject):
 
     @property
     def unranked(self) -> int:
-        """Pictures that came in after the order was made."""
-        if self.ranking is None:
-            return 0
-        known = frozenset(self.ranking.ids)
-        return sum(record.id not in known for record in self._session.project.images)
+        """Pictures that came in after the order was made; 0 while they are listed in another one."""
+        return self._unranked if self.ids else 0
 
     @property
     def is_of_another_model(self) -> bool:
