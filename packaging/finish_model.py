@@ -78,8 +78,8 @@ def remeasured(network: nn.Module, spec: ModelSpec, log: Path, data: Path) -> Mo
 def change_by_half(network: nn.Module, half: InstalledModel) -> tuple[float, int]:
     """Largest share of a sample's pixels whose mask changes, and the largest change of a score step."""
     settings = PredictSettings(precision="float32")
-    whole = Predictor(network, half.spec)
-    stored = Predictor(load_network(half), half.spec)
+    whole = Predictor(network, half.spec, threads=1)  # threads that wait for each other cost more
+    stored = Predictor(load_network(half), half.spec, threads=1)
     step = score_step(half.spec.threshold)
     share, largest = 0.0, 0
     for path in sorted((resources_folder() / "samples").glob("*.jpg")):

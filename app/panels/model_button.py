@@ -95,7 +95,9 @@ class ModelButton(QPushButton):
         architecture = self._session.models.architecture_of(model)
         speed = "" if architecture is None else architecture.speed_with(model.spec)
         licence = model.spec.licence
-        if not licence or licence.startswith("unknown"):
+        if model.spec.family == RESEARCH:
+            licence = ""  # the tag says it
+        elif not licence or licence.startswith("unknown"):
             licence = "licence not known"
         parts = [speed[:1].upper() + speed[1:], licence]
         if architecture is not None:
