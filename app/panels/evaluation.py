@@ -325,10 +325,13 @@ class EvaluationPanel(QWidget):
         self.basis.setText(words.basis(result, reading))
         self.failures.setText(words.failures(result.failed, LISTED_FAILURES))
         self.failures.setVisible(bool(result.failed))
-        # As wide as its figures: they are never cut, and words wrap.
-        bar = self._scroll.verticalScrollBar().sizeHint().width()
-        self._scroll.setMinimumWidth(self.summary.minimumSizeHint().width() + SPACE + bar)
+        QTimer.singleShot(0, self, self._widen)  # once the new figures have their fonts
         self._draw()
+
+    def _widen(self) -> None:
+        """As wide as the figures: they are never cut, and words wrap."""
+        bar = self._scroll.verticalScrollBar().sizeHint().width()
+        self._scroll.setMinimumWidth(self._grid.totalMinimumSize().width() + SPACE + bar)
 
     def _fill_summary(self, result: Evaluation, reading: Reading) -> None:
         while self._grid.count():

@@ -45,7 +45,7 @@ def test_the_engine_works_without_a_window() -> None:
     )
     loaded = loaded_after(walk)
     assert {"torch", "h5py", "numpy"} <= loaded
-    assert loaded.isdisjoint({"PySide6", "shiboken6", "pyqtgraph", "app"})
+    assert loaded.isdisjoint({"PySide6", "shiboken6", "app"})
 
 
 def test_asking_for_help_loads_nothing_heavy() -> None:
