@@ -32,7 +32,7 @@ LEAST_CHECKED = 2
 """Held-out pictures below which no model is called better: one alone says yes or no by chance."""
 
 FORGIVEN = 0.05
-"""F1 on old samples that may be lost before a model is not called better any more."""
+"""F1 on old samples that may be lost, whatever is gained, before a model is not called better any more."""
 
 BATCH = 4
 CROP_PX = 192
@@ -145,14 +145,15 @@ def is_better(difference: Difference, checked: int, forgotten: Difference | None
     `difference` is new against old on `checked` held-out pictures, `forgotten` the same on old samples.
     """
     gained = difference.difference.estimate > 0 and difference.second_better >= SURE
-    return gained and checked >= LEAST_CHECKED and not forgets(forgotten)
+    return gained and checked >= LEAST_CHECKED and not forgets(difference, forgotten)
 
 
-def forgets(forgotten: Difference | None) -> bool:
-    """Whether more was lost on old samples than is forgiven, and not by chance."""
+def forgets(difference: Difference, forgotten: Difference | None) -> bool:
+    """Whether more was lost on old samples than FORGIVEN and half of what was gained, not by chance."""
     if forgotten is None:
         return False
-    return forgotten.difference.estimate < -FORGIVEN and forgotten.second_better <= 1 - SURE
+    most = max(FORGIVEN, 0.5 * difference.difference.estimate)
+    return -forgotten.difference.estimate > most and forgotten.second_better <= 1 - SURE
 
 
 def lot(digest: str, seed: int) -> float:

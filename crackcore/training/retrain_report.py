@@ -42,7 +42,7 @@ class RetrainReport:
     @property
     def forgets(self) -> bool:
         """Whether more was lost on old samples than is forgiven: then it is not called better."""
-        return forgets(self.old.difference if self.old else None)
+        return forgets(self.corrected.difference, self.old.difference if self.old else None)
 
     def install(self, path: Path, *, insist: bool = False) -> InstalledModel:
         """Copy the candidate to where models are found, beside the old one.

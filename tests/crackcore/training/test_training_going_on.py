@@ -99,14 +99,15 @@ def test_going_on_is_gentler_than_starting_and_as_long_as_asked() -> None:
 
 
 def test_a_model_is_better_when_enough_pictures_say_so_and_little_is_forgotten() -> None:
-    gained = difference(0.1, 0.95)
+    gained = difference(FORGIVEN, 0.95)
     assert is_better(gained, 2)
     assert not is_better(gained, 1)
     assert not is_better(difference(0.1, 0.6), 8)
     assert not is_better(difference(-0.1, 0.05), 8)
-    lost = difference(-2 * FORGIVEN, 0.02)
-    assert forgets(lost)
+    lost = difference(-1.5 * FORGIVEN, 0.02)
+    assert forgets(gained, lost)
     assert not is_better(gained, 8, lost)
-    for forgiven in (difference(-FORGIVEN / 2, 0.02), difference(-2 * FORGIVEN, 0.4), None):
-        assert not forgets(forgiven)
+    for forgiven in (difference(-FORGIVEN / 2, 0.02), difference(-1.5 * FORGIVEN, 0.4), None):
+        assert not forgets(gained, forgiven)
         assert is_better(gained, 8, forgiven)
+    assert is_better(difference(4 * FORGIVEN, 0.95), 8, lost)
