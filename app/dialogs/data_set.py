@@ -294,6 +294,7 @@ class DataSetDialog(QDialog):
         else:
             self._measuring = True
             self._refresh()
+            (self.take if self._can_take else self.leave).setFocus()
             self.show_progress(0, 0, "Reading every picture…")
             self.measure_wanted.emit(look)
 
