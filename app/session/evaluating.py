@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from app.document.looked_at import LookedAt, LookedAtClass, looked_at
 from app.jobs import Job, Lane
 from app.jobs.evaluate import (
     Contestant,
@@ -21,7 +17,6 @@ from app.jobs.evaluate import (
     Known,
     MeasureRequest,
     Recorded,
-    errors_job,
     known_job,
     measure_job,
     photo_for_evaluation_job,
@@ -32,8 +27,7 @@ from app.jobs.evaluate import (
 )
 from app.jobs.predict import PredictRequest
 from app.messages import Kind, Message, message_for, sentence
-from app.session.looking import View
-from app.theme import data_colours
+from app.session.error_maps import ErrorMaps
 from crackcore.arrays import RgbImage
 from crackcore.domain.image_record import ImageRecord, Review
 from crackcore.domain.prediction import PredictSettings
@@ -46,15 +40,7 @@ if TYPE_CHECKING:
     from crackcore.models.catalogue import InstalledModel
     from crackcore.projects.planes import PackedPlane
 
-ERROR_MAP = "error-map"
 KEPT_BYTES = 512 << 20  # of packed scores, for asking again with more pictures or another rival
-ERROR_CLASSES = (
-    LookedAtClass("found", data_colours.ERROR_MATCHED),
-    LookedAtClass("missed", data_colours.ERROR_MISSED),
-    LookedAtClass("invented", data_colours.ERROR_INVENTED),
-)
-"""In the order of `crackcore.evaluation.masks.error_map`."""
-
 _ScoreKey = tuple[str, str, str, str]  # photo, model, refinement, precision
 
 
@@ -108,11 +94,8 @@ class Evaluating(QObject):
         self.result: Evaluation | None = None
         self.everything: Evaluation | None = None  # before pictures were left out; `result` or fuller
         self._kept: OrderedDict[_ScoreKey, PackedPlane] = OrderedDict()
-        self._errors: Job | None = None
-        self._wish: Callable[[], None] | None = None  # once the picture it is about is there
+        self._errors = ErrorMaps(session)
         session.project_changed.connect(self._project_changed)
-        session.loading_changed.connect(self._picture_came)
-        session.document_changed.connect(self._picture_came)
 
     # -------------------------------------------------------------- what there is
 
@@ -202,56 +185,14 @@ class Evaluating(QObject):
 
     def show_errors(self, image_id: str, *, side: int, step: int, tolerance_px: float) -> None:
         """Open a picture of the result and look at what was found, missed and invented."""
-        result, session = self.result, self._session
-        if result is None or image_id not in session.project:
+        result = self.result
+        if result is None or image_id not in self._session.project:
             return
         numbers = [n for n, p in enumerate(result.pictures) if p.image_id == image_id]
         if not numbers:
             return
-        one, picture = result.sides[side], result.pictures[numbers[0]]
-        score = one.planes[numbers[0]]
-
-        def make() -> None:
-            self._make_errors(picture, score, one.name, step, tolerance_px)
-
-        self._wish = make
-        if session.shown_id != image_id:
-            session.show(image_id)
-        self._picture_came()
-
-    # -------------------------------------------------------------- looking at errors
-
-    def _picture_came(self) -> None:
-        document = self._session.document
-        if self._wish is None or self._session.is_loading or document is None or not document.is_loaded:
-            return
-        wish, self._wish = self._wish, None
-        wish()
-
-    def _make_errors(
-        self, picture: Known, score: PackedPlane, name: str, step: int, tolerance_px: float
-    ) -> None:
-        session = self._session
-        document = session.document
-        if document is None or document.record.id != picture.image_id:
-            return
-        size_px = document.size_px
-        title = f"the errors of {name}"
-
-        def arrange(found: NDArray[np.uint8]) -> LookedAt:
-            return looked_at(title, found, size_px, ERROR_CLASSES)
-
-        def came(layer: LookedAt) -> None:
-            shown = session.document
-            if shown is document and document.is_loaded and document.size_px == size_px:
-                about = f"Within {tolerance_px:g} px, at the threshold {step / 255:.2f}"
-                session.looking.offer(View(ERROR_MAP, f"Errors of {name}", "Evaluation", about), layer)
-                session.looking.look_at(ERROR_MAP)
-
-        job = errors_job(picture, score, step, tolerance_px, arrange)
-        job.succeeded.connect(came)
-        job.failed.connect(session.tell_error)
-        session.lanes.cpu.submit(job, replaces="error-map")
+        one = result.sides[side]
+        self._errors.show(result.pictures[numbers[0]], one.planes[numbers[0]], one.name, step, tolerance_px)
 
     # -------------------------------------------------------------- what is there already
 
@@ -474,20 +415,15 @@ class Evaluating(QObject):
 
     def _show(self, found: Evaluation, *, whole: Evaluation) -> None:
         self.result, self.everything = found, whole
-        self._withdraw()
+        self._errors.withdraw()  # it belongs to an older result
         self.changed.emit()
-
-    def _withdraw(self) -> None:
-        """The error map that is offered belongs to an older result."""
-        self._wish = None
-        self._session.looking.withdraw(ERROR_MAP)
 
     def _project_changed(self) -> None:
         self.cancel()
         self._kept.clear()
         if self.result is not None:
             self.result = self.everything = None
-            self._withdraw()
+            self._errors.withdraw()  # it belongs to an older result
             self.changed.emit()
 
 

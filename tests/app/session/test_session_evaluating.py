@@ -14,7 +14,7 @@ from window_program import pictures, running
 
 from app.jobs.evaluate import TOLERANCES_PX
 from app.jobs.predict import WarmPredictor
-from app.session.evaluating import ERROR_MAP
+from app.session.error_maps import ERROR_MAP
 from crackcore.domain.image_record import Review
 from crackcore.evaluation.masks import ERROR_INVENTED, ERROR_MATCHED, ERROR_MISSED, error_map
 from crackcore.evaluation.sets import ScoredPicture, SetSettings, evaluate_set
