@@ -39,7 +39,7 @@ def is_running(scope: Scope) -> bool:
 ACTIONS: tuple[Action, ...] = (
     Action(
         "queue.by-worth",
-        "List what is worth correcting first",
+        "List what needs most correcting first",
         toggle,
         (),
         "",

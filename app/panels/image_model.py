@@ -183,7 +183,7 @@ class ImageModel(QAbstractListModel):
         said = f"{name_of(record)}: about {round_length(place.worth_px)} px of crack are in doubt."
         if place.like and place.like in self._session.project:
             like = name_of(self._session.record(place.like))
-            said += f" It looks like {like}, so correcting it as well teaches little."
+            said += f" It looks like {like}, so it comes last."
         return said
 
     def row_of(self, image_id: str) -> int:

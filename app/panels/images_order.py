@@ -20,10 +20,10 @@ from app.theme.icons import icon
 from app.theme.scheme import FIELD_PX, RADIUS, SPACE, Theme
 
 AS_ADDED = "In the order of the project"
-BY_WORTH = "Worth correcting first"
+BY_WORTH = "Most to correct first"
 ABOUT = (
     "The chosen model looks at every picture and at its mirror images. Where it contradicts itself, or is "
-    "near its threshold, a correction teaches it most. Pictures that look the same come last."
+    "near its threshold, there is most to correct. Pictures that look the same come last."
 )
 
 

@@ -1,4 +1,16 @@
-"""The queue of pictures to be corrected, in the order in which that teaches a model most."""
+"""The queue of pictures to be corrected: where most is in doubt comes first, each thing once.
+
+What it is good for was measured (`python -m tests.benchmarks review_queue`) on sets that the shipped model
+never saw. Of all length that it missed or invented, the first ten of 45 to 60 pictures held this share,
+beside it that of any ten in the mean and the most that ten could hold: masonry 0.29 (0.17, 0.31), cfd 0.35
+(0.22, 0.51), concrete_rissbilder_volker 0.32 (0.20, 0.37), uav75 0.26 (0.18, 0.31). Who follows the queue
+meets the errors sooner; of a dozen other orders (length, entropy, disagreement, lower limits, ...) none
+held more on all four.
+
+As lessons its first pictures are no better than any others: hold-out F1 at 2 px after Adapt with the first
+five or ten lay within what as many at random gave, once (masonry, five of 81: 0.44) below it (0.47 to 0.70).
+Five other orders, one picture of each look among them, were no better on both sets they were tried on.
+"""
 
 from __future__ import annotations
 
