@@ -30,8 +30,11 @@ class TrainSettings:
     configuration has it. With `warm_up` the rate rises linearly over the first iterations. Gradients
     longer than `clip_norm` are shortened to it (0: never). `average` is the share of the running
     mean of the weights that is kept at each step; that mean is what is checked and saved (0: the
-    weights themselves). `mixed` computes forward passes in bfloat16, on the GPU always.
+    weights themselves). `mixed` computes forward passes in bfloat16, on the GPU always, on a processor
+    where its gradients can be trusted.
     `start` is a name of `starting.STARTS`: how a network begins that starts from nothing.
+    `doubt`: later weights take the place of earlier ones unless their F1 on the held-out pictures is
+    lower by more than this; above 0 where those are so few that small differences are chance.
     `set_shares` is how much of the crops comes from the sets named; else sets are drawn by the root of
     their size.
     `batch_norm` trains convolutions that have no norm layer with one, which is folded into them when
@@ -68,6 +71,7 @@ class TrainSettings:
     clip_norm: float = 5.0
     start: str = "as built"
     batch_norm: bool = False
+    doubt: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
 
     def for_set(self, pictures: int) -> TrainSettings:

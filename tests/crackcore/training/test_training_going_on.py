@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from crackcore.evaluation.intervals import Difference, Interval
+from crackcore.training import run
 from crackcore.training.augmentation import AugmentSettings
 from crackcore.training.batches import batch_of
 from crackcore.training.going_on import (
@@ -25,7 +26,7 @@ from crackcore.training.going_on import (
 from crackcore.training.pairs import TrainingPair
 from crackcore.training.published_augmentation import CgnetCrop
 from crackcore.training.recipes import modern
-from crackcore.training.settings import TrainSettings
+from crackcore.training.settings import TrainRequest, TrainSettings
 
 
 def pair(number: int, name: str = "mine") -> TrainingPair:
@@ -96,6 +97,21 @@ def test_going_on_is_gentler_than_starting_and_as_long_as_asked() -> None:
     assert settings.augment.smallest_scale > recipe.augment.smallest_scale
     other = replace(recipe, augment=CgnetCrop(64))
     assert gentler(other, 40).augment == CgnetCrop(64)
+
+
+@pytest.mark.parametrize(("doubt", "kept"), [(0.0, 1), (0.05, 2)])
+def test_later_weights_are_kept_unless_they_are_worse_beyond_doubt(
+    doubt: float, kept: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = iter([0.80, 0.77, 0.60])
+    monkeypatch.setattr(run, "ranking", lambda _: next(found))
+    crop = AugmentSettings(crop_px=32)
+    settings = TrainSettings(iterations=3, batch=2, validate_every=1, doubt=doubt, augment=crop)
+    out = tmp_path / "model.safetensors"
+    request = TrainRequest([pair(n) for n in range(4)], out, "model", settings=settings, device="cpu")
+    report = run.train(request)
+    assert report.model.spec.scores["iteration"] == kept
+    assert report.best_f1 == {1: 0.80, 2: 0.77}[kept]
 
 
 def test_a_model_is_better_when_enough_pictures_say_so_and_little_is_forgotten() -> None:
