@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from crackcore.__main__ import main
+from crackcore.names import unescaped
 
 
 def write(path: Path, values: np.ndarray) -> None:
@@ -131,3 +132,57 @@ def test_a_table_for_people_and_usage(capsys, tmp_path: Path):
     write(tmp_path / "other" / "b.png", line(10))
     assert main(["evaluate", "--pred", str(tmp_path / "out"), "--truth", str(tmp_path / "other")]) == 2
     assert "no picture to measure" in capsys.readouterr().err
+
+
+def opaque(grey: np.ndarray) -> np.ndarray:
+    return np.dstack([grey, grey, grey, np.full_like(grey, 255)])
+
+
+FORMS: dict[str, tuple[np.ndarray, np.ndarray]] = {  # a prediction of 200 on the line, and its truth
+    "dots.in.it": (line(10, value=200), line(10)),
+    "a space": (line(10, value=200), line(10)),
+    "\u041f\u0440\u0438\u043a\u043b\u0430\u0434 \u5199": (line(10, value=200), line(10)),
+    "16 bits": (line(10, value=200).astype(np.uint16) * 257, line(10).astype(np.uint16) * 257),
+    "16 bits of 1": (line(10, value=200), (line(10) > 0).astype(np.uint16)),
+    "four channels": (opaque(line(10, value=200)), opaque(line(10))),
+    "transparent": (line(10, value=200), np.dstack([np.full((40, 40, 3), 255, np.uint8), line(10)])),
+    "one colour": (line(10, value=200), np.dstack([np.zeros((40, 40, 2), np.uint8), line(10)])),
+}
+
+
+def test_any_name_and_form_of_picture_gives_the_keys_that_are_promised(capsys, tmp_path: Path):
+    for name, planes in FORMS.items():
+        for folder, plane in zip("pt", planes, strict=True):
+            path = tmp_path / folder / f"{name}.png"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(cv2.imencode(".png", plane)[1].tobytes())
+    found = evaluate(capsys, "--pred", tmp_path / "p", "--truth", tmp_path / "t", "--threshold", "0.75")
+    assert found["n_images"] == len(FORMS)
+    assert not found["problems"]
+    assert {unescaped(row["name"]) for row in found["per_image"]} == set(FORMS)
+    assert all(row["given"]["f1"]["0"] == 1.0 for row in found["per_image"])
+    assert list(found["tolerance"]) == ["0", "2", "5"]
+    for row in found["tolerance"].values():
+        assert {"f1", "precision", "recall", "threshold"} <= set(row["ods"])
+        assert {"ods", "ois", "ap"} <= set(row)
+        assert row["ois"]["f1"] == row["ods"]["f1"] == 1.0
+        assert row["ap"] == 1.0  # and not 1.01, as a sum over 101 recalls would have it
+    for key in ("miou", "iou_crack", "f1", "cldice"):
+        assert found[key] == {"best": 1.0, "given": 1.0}
+    above = evaluate(capsys, "--pred", tmp_path / "p", "--truth", tmp_path / "t", "--threshold", "0.8")
+    assert above["f1"] == {"best": 1.0, "given": 0.0}  # 200 / 255 is below it
+
+
+@pytest.mark.parametrize("empty", ["--pred", "--truth", "--roi"])
+def test_an_empty_folder_has_nothing_to_measure(empty: str, capsys, tmp_path: Path):
+    for folder in ("pred", "truth", "roi"):
+        write(tmp_path / folder / "a.png", line(10))
+    (tmp_path / "empty").mkdir()
+    folders = {f"--{name}": tmp_path / name for name in ("pred", "truth", "roi")} | {
+        empty: tmp_path / "empty"
+    }
+    found = evaluate(capsys, *(part for row in folders.items() for part in row), status=2)
+    assert found["n_images"] == 0
+    assert all(row["file"] == "a.png" for row in found["problems"])
+    assert main(["evaluate", "--pred", str(tmp_path / "none"), "--truth", str(tmp_path / "truth")]) != 0
+    assert "is not a folder" in capsys.readouterr().err
