@@ -77,8 +77,8 @@ def summary_row(
     `picture` is a name as on disk; `mask` uint8 (H, W), or None when the picture was not analysed:
     then the numbers stay empty, which is not zero. `refinement` names what was done to the score, `file`
     is the name it was exported under, `model_family` is "open", "research" or empty. Components are
-    8-connected cracks; undecided pixels belong to neither share nor crack. `mask` has `magnification` pixels along one of the photo; all pixels in the
-    row are photo pixels.
+    8-connected cracks; undecided pixels belong to neither share nor crack. `mask` has `magnification`
+    pixels along one of the photo; all pixels in the row are photo pixels.
     """
     crack_px = decided_px = components = share = None
     if mask is not None:

@@ -77,6 +77,7 @@ class PredictionFacts:
             raise ValueError("a prediction lacks its facts") from error
 
     def with_score(self, score: PackedPlane) -> Prediction:
+        """The prediction of these facts; `score` is unpacked to uint8 (H, W)."""
         return Prediction(
             score=score.unpacked(),
             model=self.model,

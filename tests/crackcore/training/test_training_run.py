@@ -16,7 +16,7 @@ from crackcore.errors import Cancelled, InputRefused, TrainingStopped, WeightsDo
 from crackcore.evaluation.sweep import sweep
 from crackcore.inference.predictor import Predictor
 from crackcore.masks.threshold import thresholded
-from crackcore.models.catalogue import read_installed
+from crackcore.models.catalogue import create_network, read_installed
 from crackcore.training import published_criteria
 from crackcore.training import run as module
 from crackcore.training.augmentation import AugmentSettings
@@ -116,6 +116,17 @@ def test_before_the_first_check_the_weights_before_the_bad_step_are_kept(
     assert all(torch.isfinite(t).all() for t in weights.values() if t.is_floating_point())
 
 
+def test_a_gradient_that_is_not_a_number_stops_too_though_the_loss_is_one(
+    pairs: list[TrainingPair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _spoilt_loss(monkeypatch, 3, 1e37)  # the loss is finite; the length of its gradient is not
+    out = tmp_path / "m.safetensors"
+    with pytest.raises(TrainingStopped, match="step 2"):
+        train(TrainRequest(pairs, out, "m", settings=replace(QUICK, iterations=5)))
+    weights = safetensors.torch.load(out.read_bytes())
+    assert all(torch.isfinite(t).all() for t in weights.values() if t.is_floating_point())
+
+
 def test_cancelling_leaves_the_best_so_far(pairs: list[TrainingPair], tmp_path: Path) -> None:
     def progress(done: int, total: int, note: str = "") -> None:
         if done == 3 and total == 8:
@@ -145,3 +156,11 @@ def test_one_photo_cannot_check_itself(tmp_path: Path) -> None:
     same = [drawn_pair(1)] * 4
     with pytest.raises(InputRefused, match="too few"):
         train(TrainRequest(same, tmp_path / "m.safetensors", "m", settings=QUICK))
+
+
+def test_only_networks_whose_gradients_can_be_trusted_are_trained_in_bfloat16_on_a_processor() -> None:
+    trusted = {
+        name: module._has_bfloat16_gradients(create_network(name, **arguments))
+        for name, arguments in (("cgnet_m3n21", {}), ("pspnet", {"width": 0.125}))
+    }
+    assert trusted == {"cgnet_m3n21": False, "pspnet": True}
