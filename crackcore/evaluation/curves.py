@@ -2,9 +2,9 @@
 
 Definitions (those of the edge-detection literature, Arbelaez et al., PAMI 2011, with this project's
 distance rule in place of pairing): ODS is the best F1 of the pooled counts at one threshold for all
-pictures; OIS pools each picture's counts at its own best threshold; AP is a hundredth of the sum of the linearly
-interpolated precision at recalls 0.00, 0.01, ... 1.00, where recalls that are not reached count 0. Those
-are 101 recalls, as in the literature's code; a perfect set, for which that gives 1.01, has 1 here.
+pictures; OIS pools each picture's counts at its own best threshold; AP is a hundredth of the sum of the
+linearly interpolated precision at recalls 0.00, 0.01, ... 1.00, where recalls that are not reached count
+0. Those are 101 recalls, as in the literature's code; a perfect set, which that gives 1.01, has 1 here.
 """
 
 from __future__ import annotations
