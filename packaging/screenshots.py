@@ -238,7 +238,74 @@ class Photographer:
         self.take("layers")
         looking.look_at("")
 
+    def learning(self) -> None:
+        """Some pictures are corrected and approved; how good the models are on them, and adapting one."""
+        from crackcore.domain.image_record import Review
+
+        self.session.intake.open_paths([self.work / "Quay wall 3"])
+        self.until(lambda: self.session.path is not None and self.session.path.stem == "Quay wall 3")
+        self.until(lambda: self.session.document is not None)
+        self.settle()
+        records = self.session.project.images
+        for record in records[:8]:
+            self.go_to(Path(record.file).stem)
+            self.draw_along_the_darkest(0.15, 0.85)
+            self.settle()
+            self.window.actions_set.run("review.approve")
+            self.until(lambda r=record: self.session.record(r.id).review is Review.APPROVED)  # type: ignore[misc]
+        self.window.actions_set.run("evaluate.open")
+        self.pause(0.3)
+        by_name = {m.name: m for m in self.session.models.installed}
+        self.session.evaluating.start(by_name["cgnet-open"], by_name["pspnet-open"])
+        self.until(lambda: self.session.evaluating.run is None)
+        assert self.session.evaluating.result is not None
+        first = records[1]
+        self.go_to(Path(first.file).stem)
+        self.session.evaluating.show_errors(first.id, side=0, step=128, tolerance_px=2.0)
+        self.until(lambda: self.session.looking.look is not None)
+        self.window.messages.clear()
+        self.window.canvas.fit()
+        self.take("evaluation")
+        self.session.looking.look_at("")
+        self.window.actions_set.run("evaluate.open")  # the panel goes where it came from
+        for dock in self.window.docks:
+            if dock.windowTitle() == "Evaluation":
+                dock.hide()
+        self.go_to(Path(records[9].file).stem)
+        self.window.actions_set.run("adapt.start")
+        self.until(lambda: self.session.adapting.offer is not None)
+        self.settle()
+        self.window.messages.clear()
+        self.window.canvas.fit()
+        self.take("adapt")
+        self.window.actions_set.run("adapt.discard")
+        self.settle()
+
     # ------------------------------------------------------------------ little things
+
+    def draw_along_the_darkest(self, top: float, bottom: float) -> None:
+        """One stroke down the picture, through the darkest place of each line of pixels."""
+        import cv2
+        from PySide6.QtCore import Qt
+        from PySide6.QtTest import QTest
+
+        document, canvas = self.session.document, self.window.canvas
+        assert document is not None
+        assert document.photo_levels is not None
+        canvas.fit()
+        self.pause(0.2)
+        self.window.tools.size_px = 6
+        grey = cv2.GaussianBlur(document.photo_levels[0].mean(axis=2), (9, 9), 0)
+        height = grey.shape[0]
+        path = [
+            self.on_screen(y, int(grey[y].argmin()))
+            for y in range(int(height * top), int(height * bottom), 4)
+        ]
+        none = Qt.KeyboardModifier.NoModifier
+        QTest.mousePress(canvas, Qt.MouseButton.LeftButton, none, path[0])
+        for point in path[1:]:
+            QTest.mouseMove(canvas, point)
+        QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, none, path[-1])
 
     def go_to(self, stem: str) -> None:
         for record in self.session.project.images:
@@ -268,7 +335,7 @@ class Photographer:
         self.program.end()
 
 
-SCENES = ("first_run", "prediction", "models", "looked_at", "editing", "predict_all", "dark")
+SCENES = ("first_run", "prediction", "models", "looked_at", "editing", "predict_all", "learning", "dark")
 
 
 def main() -> int:
