@@ -32,6 +32,12 @@ model comes with, and in brackets at the best one for these pictures. The open m
 of this set."""
 
 
+ENLARGING = (
+    "A CSSR saw every photo reduced to a quarter of its width and height, and its map, four times finer than what it "
+    "saw, is compared with the full-size mask: the task it was made for, and harder than that of the others."
+)
+
+
 def write_all(folder: Path, scores: Mapping[str, Any]) -> None:
     """Every card in `folder`, and both tables. Raises ValueError when a text has no markers."""
     said = tomllib.loads(WORDS.read_text(encoding="utf-8"))
@@ -68,6 +74,8 @@ def summary_tables(scores: Mapping[str, Any]) -> str:
             table = "\n".join(_in_full(model, scores["sets"]))
             title = f"<summary><code>{name}</code>: F1 at 0, 2, 5 px, mIoU, clDice</summary>"
             parts.append(f"<details>{title}\n\n{table}\n\n</details>")
+    if any("photos_reduced_by" in row for m in scores["models"].values() for row in m["sets"].values()):
+        parts.append(ENLARGING)
     published = _beside_published(scores)
     if published:
         parts.append("\n".join(published) + "\n\n" + WHAT_DIFFERS)

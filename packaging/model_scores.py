@@ -6,7 +6,8 @@
 DATA holds one folder per set, each with `images` and `masks`. What was learned is read from the training
 logs beside the models (`*.log.jsonl`); `--log` names further ones. Every model looks at every set at its own
 threshold, with its own tile size and refinement, in float32; a DeepCrack of Liu also with the guided
-filter, where that was published. What was measured stays in the cache, by the digests of model and
+filter, where that was published. A network that enlarges sees each photo reduced by its factor and is
+compared at full size, as in its paper. What was measured stays in the cache, by the digests of model and
 pictures, so a run that was stopped goes on. The figures go to `scores.json` beside the models; `--write`
 also puts them into the model cards and the README.
 """
@@ -40,13 +41,14 @@ from crackcore.evaluation.sets import ScoredPicture, SetScores, SetSettings, eva
 from crackcore.inference.predictor import Predictor
 from crackcore.inference.refining import refined_prediction
 from crackcore.masks.threshold import score_step
-from crackcore.models.catalogue import InstalledModel, read_installed
+from crackcore.models.catalogue import InstalledModel, known_architecture, read_installed
 from crackcore.refinement import threshold_after
 from crackcore.resources import resources_folder
+from crackcore.training.checking import reduced_picture
 from crackcore.training.pairs import TrainingPair
 
 TOLERANCES_PX = (0.0, 2.0, 5.0)
-MEASURE = 2  # counted up when the way of measuring changes, so that the cache does not mix two
+MEASURE = 3  # counted up when the way of measuring changes, so that the cache does not mix two
 ALSO_REFINED = {("deepcrack_liu", "deepcrack537"): ("guided-filter-published",)}
 """Architecture and set -> refinements whose result was published, measured beside the plain one."""
 
@@ -73,13 +75,17 @@ def measured(task: Task) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     started = time.monotonic()
-    model, pairs = task.model, task.pictures.pairs
+    model = task.model
+    factor = known_architecture(model.spec.architecture)[0].output_scale
+    pairs = tuple(_reduced(p, factor) for p in task.pictures.pairs)
     predictor = Predictor.for_model(model, "cpu", threads=1)
     step = score_step(threshold_after(task.refinement, model.spec.threshold))
-    scores = [_score(predictor, pair, task.refinement) for pair in pairs]
+    scores = [_score(predictor, pair, task.refinement, factor) for pair in pairs]
     seconds = round(time.monotonic() - started, 1)
     megapixels = round(sum(s.size for s in scores) / 1e6, 3)
     about = {"pictures": len(pairs), "threshold": round(step / 255, 4), "seconds": seconds, "mp": megapixels}
+    if factor > 1:
+        about["photos_reduced_by"] = factor
     if task.pictures.kind == "crack-free":
         return about | _without_cracks(scores, pairs, step)
     found = evaluate_set(
@@ -92,8 +98,16 @@ def measured(task: Task) -> dict[str, Any]:
     return about | _with_cracks(found)
 
 
-def _score(predictor: Predictor, pair: TrainingPair, refinement: str) -> np.ndarray[Any, Any]:
-    prediction = predictor.predict(pair.pixels, PredictSettings(precision="float32"))
+def _reduced(pair: TrainingPair, factor: int) -> TrainingPair:
+    """The photo reduced by the factor, with the mask that belongs to it enlarged again."""
+    if factor == 1:
+        return pair
+    small = reduced_picture(pair.pixels, factor)
+    return replace(pair, pixels=small, mask=pair.mask[: small.shape[0] * factor, : small.shape[1] * factor])
+
+
+def _score(predictor: Predictor, pair: TrainingPair, refinement: str, factor: int) -> np.ndarray[Any, Any]:
+    prediction = predictor.predict(pair.pixels, PredictSettings(precision="float32", result_scale=factor))
     if refinement:
         prediction = refined_prediction(refinement, prediction, pair.pixels, predictor)
     return np.array(prediction.score)
@@ -214,6 +228,11 @@ def report(tasks: list[Task], rows: dict[str, dict[str, Any]], sets: list[Unseen
     }
 
 
+def _spread(pairs: tuple[TrainingPair, ...], count: int) -> tuple[TrainingPair, ...]:
+    places = np.unique(np.linspace(0, len(pairs) - 1, min(count, len(pairs))).round().astype(int))
+    return tuple(pairs[i] for i in places)
+
+
 def say(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
@@ -230,7 +249,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], metavar="MODEL")
     parser.add_argument("--log", action="append", default=[], type=Path, help="further training logs")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--pictures", type=int, default=0, help="only so many of each set, for a trial")
+    parser.add_argument("--pictures", type=int, default=0, help="only so many of each set, spread over it")
     parser.add_argument("--cache", type=Path, default=Path("out/model-scores"))
     parser.add_argument("--json", type=Path, help="instead of scores.json beside the models")
     parser.add_argument("--write", action="store_true", help="fill the model cards and the README")
@@ -244,7 +263,7 @@ def main() -> int:
     say(f"Reading the sets; what {len(logs)} trainings have learned is left out.")
     sets = unseen_sets(options.data, learned_in(logs), options.only_set)
     if options.pictures:
-        sets = [replace(s, pairs=s.pairs[: options.pictures]) for s in sets]
+        sets = [replace(s, pairs=_spread(s.pairs, options.pictures)) for s in sets]
     for s in sets:
         say(f"  {s.name:28} {len(s.pairs):4} of {s.of:4}  ({s.learned} learned, {s.alike} alike)")
     tasks = list(tasks_of(models, sets))
