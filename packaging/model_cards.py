@@ -32,10 +32,9 @@ model comes with, and in brackets at the best one for these pictures. The open m
 of this set."""
 
 
-ENLARGING = (
-    "A CSSR saw every photo reduced to a quarter of its width and height, and its map, four times finer than what it "
-    "saw, is compared with the full-size mask: the task it was made for, and harder than that of the others."
-)
+ENLARGING = """\
+A CSSR saw every photo reduced to a quarter of its width and height, and its map, four times finer than what
+it saw, is compared with the full-size mask: the task it was made for, and a harder one than that of the others."""
 
 
 def write_all(folder: Path, scores: Mapping[str, Any]) -> None:
