@@ -34,7 +34,7 @@ of this set."""
 
 ENLARGING = """\
 A CSSR saw every photo reduced to a quarter of its width and height, and its map, four times finer than what
-it saw, is compared with the full-size mask: the task it was made for, and a harder one than that of the others."""
+it saw, is compared with the full-size mask: the task it was made for, harder than that of the others."""
 
 
 def write_all(folder: Path, scores: Mapping[str, Any]) -> None:
@@ -218,7 +218,7 @@ def _how_made(name: str, folder: Path, words: Mapping[str, Any], said: Mapping[s
 def _command(log: str, number: int, of: int, options: str, said: Mapping[str, Any]) -> str:
     """The command of one training, in lines that can be read and run."""
     out = [log if i == of else f"{log}.{i}" for i in (number - 1, number)]
-    text = re.sub(r"\b(OPEN|RESEARCH)\b", lambda m: " ".join(said["options"][m[1]].split()), options)
+    text = re.sub(r"\b(OPEN|RESEARCH|DRAWN)\b", lambda m: " ".join(said["options"][m[1]].split()), options)
     if number > 1 and "--start-from" not in text:
         text += f" --start-from {out[0]}.safetensors"
     text += f" --name {log} --out {out[1]}.safetensors"

@@ -59,8 +59,10 @@ def learned_in(logs: Sequence[Path]) -> Learned:
             raise ValueError(f"{log.name} does not say what was learned")
         names = {str(name) for name in start["learn"]}
         sets |= names
-        if "pictures" in start:
-            digests |= {row["sha256"] for row in start["pictures"] if row["side"] == "learn"}
+        # logs of before 2026-11-21 list no digests; a line at their end was added, which does
+        listed = next((r["pictures"] for r in log_lines(log) if "pictures" in r), None)
+        if listed is not None:
+            digests |= {row["sha256"] for row in listed if row["side"] == "learn"}
             continue
         held = frozenset(map(str, start["held_out"]))
         for name in names:

@@ -28,6 +28,7 @@ Kind = Literal["pairs", "crack-free", "weak", "drawn"]
 ONLY_TEACH = ("weak", "drawn")
 """Kinds on which nothing is ever measured."""
 DRAWN = "drawn"
+OWN_TERMS = "drawn by this program"
 WEAK_DISTANCE_PX = 40  # nearer than this to a mark of an incomplete mask, nothing is certain
 
 

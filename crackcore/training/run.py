@@ -46,7 +46,7 @@ from crackcore.training.checkpoints import (
     save_checkpoint,
 )
 from crackcore.training.criteria import Criterion, Moment
-from crackcore.training.pairs import ONLY_TEACH, TrainingPair, drawn_pairs, read_pairs
+from crackcore.training.pairs import DRAWN, ONLY_TEACH, OWN_TERMS, TrainingPair, drawn_pairs, read_pairs
 from crackcore.training.published_criteria import create_criterion
 from crackcore.training.settings import TrainReport, TrainRequest, TrainSettings, TrainSource
 from crackcore.training.sides import split
@@ -481,6 +481,10 @@ def _first_spec(
         }
         for row in request.training_data
     ] or [{"set": k, "trained_on": v, "checked_on": checked.get(k, 0)} for k, v in trained.items()]
+    if DRAWN in trained and all(row.get("set") != DRAWN for row in rows):
+        rows.append(
+            {"set": DRAWN, "kind": "drawn", "terms": OWN_TERMS, "trained_on": trained[DRAWN], "checked_on": 0}
+        )
     facts = known_architecture(request.architecture)[0]
     enlarging = facts.output_scale > 1
     return ModelSpec(
