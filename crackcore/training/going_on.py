@@ -2,7 +2,7 @@
 
 Which pictures check is fixed by their digests, so that it does not change from one retraining to the
 next; pictures that the model has learned never check. The figures here were chosen with
-`python -m tests.benchmarks retrain`, which says on which sets they were chosen and on which confirmed.
+`python -m tests.benchmarks retrain`, which says on which sets they were chosen.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ pictures by Adapt and by Retrain, which starts from the shipped model, keeps som
 to check itself, and mixes in old samples, pictures that the shipped model learned. What is forgotten is
 measured on pictures of those sets that it did not learn.
 
-Settings were chosen on `masonry` and `uav75`; `cfd` and `concrete_rissbilder_volker` confirm them.
+Settings were chosen on `masonry` and `uav75`, without looking at `cfd` and `concrete_rissbilder_volker`.
 Seconds are wall-clock time, beside them those of the processor, which a busy machine cannot lengthen.
 CRACKSCOPE_RETRAIN_SETS, CRACKSCOPE_CORRECTED and CRACKSCOPE_RETRAIN (iterations) choose less;
 CRACKSCOPE_SEEDS says how many orders of correction are tried.
