@@ -6,6 +6,7 @@ anywhere in the program, unpickles.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import safetensors.torch
@@ -57,14 +58,19 @@ def _halved(name: str, tensor: Tensor) -> Tensor:
 def load_network(model: InstalledModel) -> nn.Module:
     """The network with its weights, on the CPU, in eval mode; float32, also where the file has float16.
 
-    Raises ModelFileDamaged for a broken file, UnknownModel for an unknown architecture,
+    Raises ModelFileDamaged for a broken file or one that was replaced since `model` was read,
+    UnknownModel for an unknown architecture,
     WeightsDoNotFit when names, shapes or values are wrong, naming the first ones.
     """
     shown = shown_name(model.path)
     try:
         if model.path.stat().st_size > _MAX_BYTES:
             raise ModelFileDamaged(f"{shown} is larger than 2 GB.")
-        weights = safetensors.torch.load(model.path.read_bytes())
+        data = model.path.read_bytes()
+        if model.sha256 and hashlib.sha256(data).hexdigest() != model.sha256:
+            # what is recorded with a prediction, or compared with a candidate, would be another model
+            raise ModelFileDamaged(f"{shown} was replaced since it was looked up.", hint="Choose it again.")
+        weights = safetensors.torch.load(data)
     except OSError as error:
         raise ModelFileDamaged(f"{shown} cannot be read.", hint=str(error.strerror or "")) from error
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:

@@ -43,6 +43,14 @@ def test_weights_and_description_come_back(saved: Path) -> None:
     assert not network.training
 
 
+def test_a_file_that_was_replaced_since_is_not_taken_for_the_old_one(saved: Path) -> None:
+    model = read_installed(saved)
+    save_model(saved, create_network("cgnet_m3n21"), SPEC)
+    with pytest.raises(ModelFileDamaged, match="was replaced"):
+        load_network(model)
+    load_network(read_installed(saved))
+
+
 def test_a_spec_survives_unknown_and_missing_entries() -> None:
     raw = json.loads(SPEC.to_json())
     raw["from_the_future"] = 1
