@@ -240,6 +240,8 @@ class Photographer:
 
     def learning(self) -> None:
         """Some pictures are corrected and approved; how good the models are on them, and adapting one."""
+        from PySide6.QtWidgets import QDockWidget
+
         from crackcore.domain.image_record import Review
 
         self.session.intake.open_paths([self.work / "Quay wall 3"])
@@ -249,7 +251,7 @@ class Photographer:
         records = self.session.project.images
         for record in records[:8]:
             self.go_to(Path(record.file).stem)
-            self.draw_along_the_darkest(0.15, 0.85)
+            self.draw_along_the_crack()
             self.settle()
             self.window.actions_set.run("review.approve")
             self.until(lambda r=record: self.session.record(r.id).review is Review.APPROVED)  # type: ignore[misc]
@@ -267,8 +269,7 @@ class Photographer:
         self.window.canvas.fit()
         self.take("evaluation")
         self.session.looking.look_at("")
-        self.window.actions_set.run("evaluate.open")  # the panel goes where it came from
-        for dock in self.window.docks:
+        for dock in self.window.findChildren(QDockWidget):
             if dock.windowTitle() == "Evaluation":
                 dock.hide()
         self.go_to(Path(records[9].file).stem)
@@ -283,24 +284,33 @@ class Photographer:
 
     # ------------------------------------------------------------------ little things
 
-    def draw_along_the_darkest(self, top: float, bottom: float) -> None:
-        """One stroke down the picture, through the darkest place of each line of pixels."""
-        import cv2
+    def draw_along_the_crack(self) -> None:
+        """One stroke along the longest run of lines in which something was found, and a little beyond."""
+        import numpy as np
         from PySide6.QtCore import Qt
         from PySide6.QtTest import QTest
 
         document, canvas = self.session.document, self.window.canvas
         assert document is not None
-        assert document.photo_levels is not None
+        assert document.prediction is not None
         canvas.fit()
         self.pause(0.2)
         self.window.tools.size_px = 6
-        grey = cv2.GaussianBlur(document.photo_levels[0].mean(axis=2), (9, 9), 0)
-        height = grey.shape[0]
-        path = [
-            self.on_screen(y, int(grey[y].argmin()))
-            for y in range(int(height * top), int(height * bottom), 4)
-        ]
+        score = document.prediction.score
+        rows: list[int] = []
+        for row in range(0, score.shape[0], 4):
+            found = int(score[row].max()) > 100
+            near = not rows or abs(int(score[row].argmax()) - int(score[rows[-1]].argmax())) < 15
+            if found and near:
+                rows.append(row)
+            elif len(rows) > 25:
+                break
+            else:
+                rows = []
+        if len(rows) < 2:
+            return
+        line = [(float(row), float(np.argmax(score[row]))) for row in rows]
+        path = [self.on_screen(y, x) for y, x in line]
         none = Qt.KeyboardModifier.NoModifier
         QTest.mousePress(canvas, Qt.MouseButton.LeftButton, none, path[0])
         for point in path[1:]:

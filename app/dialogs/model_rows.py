@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crackcore.domain.model_families import OPEN, RESEARCH, RESEARCH_TAG, research_note
 
@@ -122,11 +122,15 @@ def input_words(spec: ModelSpec, output_scale: int) -> str:
 
 
 def training_words(spec: ModelSpec) -> str:
-    """How many photos of which sets: "302 photos: uav_concrete, cracksc"."""
-    sets = [str(row.get("set") or row.get("name") or "") for row in spec.training_data]
-    counts = [row.get("trained_on") for row in spec.training_data]
-    names = ", ".join(name for name in sets if name)
+    """How many photos of which sets: "302 photos: uav_concrete, cracksc, and 300 drawn"."""
+    rows = [row for row in spec.training_data if row.get("kind") != "drawn"]
+    names = ", ".join(str(name) for row in rows if (name := row.get("set") or row.get("name")))
     if not names:
         return "not stated"
-    whole = sum(count for count in counts if isinstance(count, int))
-    return f"{whole} photos: {names}" if whole else names
+    whole, drawn = _learned(rows), _learned(row for row in spec.training_data if row not in rows)
+    beside = f", and {drawn} drawn" if drawn else ""
+    return f"{whole} photos: {names}{beside}" if whole else names
+
+
+def _learned(rows: Iterable[Mapping[str, Any]]) -> int:
+    return sum(n for row in rows if isinstance(n := row.get("trained_on"), int))

@@ -483,3 +483,10 @@ def test_a_checkpoint_of_the_authors_becomes_the_model_in_use(qtbot, own_state, 
         assert chosen.spec.licence == "for research only"
         assert chosen.path.parent == own_state / "models"
         assert app.window.prediction.model.name.text() == "road-cracks"
+
+
+def test_drawn_pictures_are_not_called_photos() -> None:
+    rows = ({"set": "wall", "trained_on": 2}, {"set": "drawn", "kind": "drawn", "trained_on": 300})
+    assert (
+        training_words(ModelSpec("m", "cgnet_m3n21", training_data=rows)) == "2 photos: wall, and 300 drawn"
+    )
