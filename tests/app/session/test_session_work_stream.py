@@ -292,20 +292,20 @@ def test_a_conflict_met_while_leaving_keeps_the_window_until_it_was_read(qtbot, 
 def test_predict_all_goes_on_past_pictures_that_may_not_be_followed(
     qtbot, own_state, tmp_path, tiny_model, monkeypatch
 ):
-    pictures(tmp_path / "wall", 4)
+    refused = {file.name for file in pictures(tmp_path / "wall", 4)[1:3]}
+    really = ProjectStore.photo_path
+
+    def photo_path(self, record):
+        if record.file in refused:
+            raise PhotoMissing("It lies outside the folder of this project.")
+        return really(self, record)
+
+    # from the very beginning: the next picture is read ahead as soon as the first is shown
+    monkeypatch.setattr(ProjectStore, "photo_path", photo_path)
     with running(qtbot, own_state, [tmp_path / "wall"]) as app:
         app.until_shown()
         app.until_models()
         app.session.models.choose("tiny")
-        refused = {r.id for r in app.session.project.images[1:3]}
-        really = ProjectStore.photo_path
-
-        def photo_path(self, record):
-            if record.id in refused:
-                raise PhotoMissing("It lies outside the folder of this project.")
-            return really(self, record)
-
-        monkeypatch.setattr(ProjectStore, "photo_path", photo_path)
         app.run("predict.all")
         app.settle()
         reviews = [record.review for record in app.session.project.images]
